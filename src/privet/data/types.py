@@ -1,0 +1,64 @@
+"""Small frozen values that travel from a schema to whoever trains: target, unit, bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is predicted.
+
+    Attributes:
+        name: the column.
+        classes: the declared classes in declared order (at least two); None for a number.
+        low: smallest declared value of a number, in its own unit; None if undeclared.
+        high: largest declared value of a number, in its own unit; None if undeclared.
+    """
+
+    name: str
+    classes: tuple[Any, ...] | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def is_classes(self) -> bool:
+        """True for classification, False for regression."""
+        return self.classes is not None
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The privacy unit: what one person contributes.
+
+    Attributes:
+        name: "row", or the id column whose equal values are one person.
+        max_rows: most rows one unit may contribute; the trainer bounds to it.
+    """
+
+    name: str = "row"
+    max_rows: int = 1
+
+    @property
+    def is_row(self) -> bool:
+        """True if every row is its own unit."""
+        return self.name == "row"
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureBounds:
+    """Bounds of ENCODED rows, known from the schema alone.
+
+    Attributes:
+        low: (d,) least value of each encoded column.
+        high: (d,) greatest value of each encoded column.
+        norm: greatest Euclidean norm of one encoded row, the square root of
+            (scaled numbers + one-hot groups).
+    """
+
+    low: np.ndarray[Any, Any]
+    high: np.ndarray[Any, Any]
+    norm: float

@@ -1,0 +1,170 @@
+"""The four array types a column may have once it is read, whatever it was read from.
+
+A canonical column is one of
+
+* ``bool``    no missing value,
+* ``int64``   no missing value,
+* ``float64`` NaN is missing,
+* ``object``  text (or other Python values), None is missing.
+
+Every reader ends in `canonical`, so that equal data give equal batches from every source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from privet.errors import DataError
+
+Array = np.ndarray[Any, Any]
+Batch = dict[str, Array]
+Scalar = str | int | float | bool
+
+MISSING = -1
+"""Code of a missing value in `codes`."""
+UNKNOWN = -2
+"""Code of a value outside the declared categories in `codes`."""
+
+_EXACT = 2**53
+_TRUTHS = {"true": 1, "t": 1, "yes": 1, "y": 1, "1": 1, "false": 0, "f": 0, "no": 0, "n": 0, "0": 0}
+_MISSING_TYPES = frozenset({"NoneType", "NAType", "NaTType"})
+
+
+def canonical(values: Any) -> Array:
+    """Turn one column, (n,) of anything, into one of the four canonical types.
+
+    Integers beyond 2**53 beside missing values stay exact, as objects. Dates become ISO text,
+    without the time where it is midnight.
+    """
+    if isinstance(values, np.ma.MaskedArray):
+        values = values.astype(object).filled(None)
+    elif not isinstance(values, np.ndarray):
+        values = _objects(values)
+    kind = values.dtype.kind
+    if kind == "b":
+        return values
+    if kind == "i" or (kind == "u" and values.dtype.itemsize < 8):
+        return values.astype(np.int64, copy=False)
+    if kind == "f":
+        return values.astype(np.float64, copy=False)
+    if kind == "M":
+        return _objects([_iso(item) for item in values.astype("datetime64[us]").tolist()])
+    return _from_objects(values.astype(object))
+
+
+def _objects(values: Sequence[Any]) -> Array:
+    out = np.empty(len(values), dtype=object)
+    out[:] = values
+    return out
+
+
+def _iso(value: date | None) -> str | None:
+    return None if value is None else value.isoformat().removesuffix("T00:00:00")
+
+
+def is_missing(value: Any) -> bool:
+    """True for None, NaN and the missing marks of pandas."""
+    if isinstance(value, (float, np.floating)):
+        return bool(value != value)
+    return type(value).__name__ in _MISSING_TYPES
+
+
+def _from_objects(values: Array) -> Array:
+    kinds = set(map(type, values))
+    if kinds <= {str, type(None)}:
+        return values
+    absent = np.fromiter(map(is_missing, values), dtype=bool, count=len(values))
+    present = values[~absent]
+    kinds = set(map(type, present))
+    if kinds and all(issubclass(kind, (bool, np.bool_)) for kind in kinds):
+        return present.astype(bool) if not absent.any() else np.where(absent, None, values)
+    if kinds and all(issubclass(kind, _NUMERIC) for kind in kinds):
+        return _numbers_from_objects(values, absent, kinds)
+    out = np.empty(len(values), dtype=object)
+    for index in np.flatnonzero(~absent):
+        value = values[index]
+        out[index] = _iso(value) if isinstance(value, (date, datetime)) else value
+    return out
+
+
+_NUMERIC = (int, float, Decimal, np.integer, np.floating)
+
+
+def _numbers_from_objects(values: Array, absent: Array, kinds: set[type]) -> Array:
+    whole = all(issubclass(kind, (int, np.integer)) for kind in kinds)
+    largest = max(abs(int(v)) for v in values[~absent]) if whole else 0
+    if whole and not absent.any() and largest < 2**63:
+        return values.astype(np.int64)
+    if whole and largest > _EXACT:
+        return np.where(absent, None, values)
+    out = np.full(len(values), np.nan)
+    out[~absent] = values[~absent].astype(np.float64)
+    return out
+
+
+def to_numbers(values: Array, *, column: str) -> Array:
+    """Read a canonical column as float64 numbers, NaN where missing or not finite.
+
+    Raises:
+        DataError: some cell is text that is not a number (the cell is never shown).
+    """
+    if values.dtype != object:
+        numbers = values.astype(np.float64)
+    else:
+        try:
+            cells = [np.nan if v is None or v == "" else float(v) for v in values]
+        except (TypeError, ValueError):
+            raise DataError(
+                f"column {column!r} holds text that is not a number",
+                bound='numbers, as its kind = "number" says',
+                remedy=f'kind = "category"   # or "ignore", under [columns.{column}]',
+            ) from None
+        numbers = np.array(cells, dtype=np.float64)
+    numbers[np.isinf(numbers)] = np.nan
+    return numbers
+
+
+def label(value: Any) -> str | None:
+    """Name one cell or category as text, equal for 1, 1.0 and "1"; None where missing."""
+    if is_missing(value):
+        return None
+    if isinstance(value, (bool, np.bool_)):
+        return "true" if value else "false"
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+def labels(values: Array) -> Array:
+    """`label` of every cell of a canonical column, (n,) object."""
+    if values.dtype == object:
+        return _objects([label(value) for value in values])
+    unique, inverse = np.unique(values, return_inverse=True)
+    return _objects([label(value) for value in unique.tolist()])[inverse]
+
+
+def codes(values: Array, table: dict[str, int]) -> Array:
+    """Look up each cell's label: (n,) int64, `MISSING` and `UNKNOWN` below zero."""
+    if values.dtype == object:
+        found = [_code(label(value), table) for value in values]
+        return np.array(found, dtype=np.int64)
+    unique, inverse = np.unique(values, return_inverse=True)
+    found = [_code(label(value), table) for value in unique.tolist()]
+    return np.array(found, dtype=np.int64)[inverse]
+
+
+def _code(text: str | None, table: dict[str, int]) -> int:
+    return MISSING if not text else table.get(text, UNKNOWN)
+
+
+def truths(values: Array) -> Array:
+    """Codes of a boolean column: 0 false, 1 true; yes/no, t/f, y/n and 1/0 are understood."""
+    if values.dtype != object:
+        return codes(values, _TRUTHS)
+    return codes(_objects([v.strip().lower() if isinstance(v, str) else v for v in values]),
+                 _TRUTHS)
