@@ -1,0 +1,1 @@
+"""Differential privacy: mechanisms, accounting, clipping, sampling and training."""
