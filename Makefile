@@ -15,7 +15,7 @@ help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 demo: .make/core  ## compare Plain and Private on a real data set, and write an HTML report
-	$(VENV)/bin/privet compare breast-cancer --html privet-report.html
+	$(VENV)/bin/privet demo
 
 test: .make/dev  ## fast tests, within 5 minutes on 2 cores
 	$(PY) -m pytest -n $(JOBS) -m "$(FAST)"

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +53,8 @@ class Figure:
         """How far we are ahead of the peer: above 1 is better; None without a peer's figure."""
         if not self.peer_figure or not self.ours:
             return None
-        return self.peer_figure / self.ours if self.lower_is_better else self.ours / self.peer_figure
+        ahead = self.ours / self.peer_figure
+        return 1 / ahead if self.lower_is_better else ahead
 
     @property
     def holds(self) -> bool | None:
@@ -84,11 +84,6 @@ def _record(name: str, item: Figure | Mapping[str, Any]) -> dict[str, Any]:
         return item.to_json()
     empty = dict.fromkeys(("ours", "unit", "peer", "peer_figure", "ratio", "target", "holds"))
     return {"name": name, **empty, **item}
-
-
-def present() -> list[str]:
-    """Names of the benchmarks whose module is in this checkout."""
-    return [name for name, module in BENCHMARKS.items() if find_spec(module) is not None]
 
 
 def peer_python(environment: str) -> Path | None:
