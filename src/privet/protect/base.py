@@ -180,6 +180,7 @@ class Result:
         guarantee: the claim.
         cost: what was measured.
         notes: sentences a person should read ("fell back to ...").
+        steps: optimiser steps taken; see `Outcome`.
     """
 
     model: Model
@@ -187,17 +188,23 @@ class Result:
     guarantee: Guarantee
     cost: Cost
     notes: tuple[str, ...] = ()
+    steps: int = 1
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What `Protection.run` hands back: parameters, and whatever it alone can measure."""
+    """What `Protection.run` hands back: parameters, and whatever it alone can measure.
+
+    `steps` becomes `n_iter_`. Where `exact_timing` is False it must be the planned number, not
+    one at which the rows made the run stop.
+    """
 
     params: Params
     bytes_sent: dict[str, int] = field(default_factory=dict)
     rounds: int = 0
     depth: int = 0
     notes: tuple[str, ...] = ()
+    steps: int = 1
 
 
 class Protection(ABC):
@@ -269,7 +276,7 @@ class Protection(ABC):
                 cost = cost.coarse()
             receipt = spend.commit(plan.guarantee, cost)
         guarantee = replace(plan.guarantee, recorded=receipt.recorded)
-        return Result(model, outcome.params, guarantee, cost, outcome.notes)
+        return Result(model, outcome.params, guarantee, cost, outcome.notes, outcome.steps)
 
 
 def one_protection(protect: Any) -> Protection:
