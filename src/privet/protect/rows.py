@@ -1,0 +1,109 @@
+"""Encoded rows with their public facts, from a data set or from bare arrays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from privet.errors import DataError
+from privet.protect.base import Facts, Model, Rows
+
+if TYPE_CHECKING:
+    from privet.data import Dataset
+
+Array = np.ndarray[Any, Any]
+
+_ORIGINS = {
+    "domain": "bounds and classes: declared in the schema from domain knowledge",
+    "dp": "bounds: found by a differentially private histogram, charged separately",
+    "data": "bounds or classes: taken from the data itself, so they are not public",
+}
+
+
+def rows_of(data: Dataset, model: Model) -> Rows:
+    """Encode a data set as the model needs it, and state what is public about it.
+
+    Everything in `Facts` except the number of rows and units comes from the schema alone.
+
+    Raises:
+        SchemaError: no target is named, or the data are at odds with the schema.
+        DataError: there are no rows.
+    """
+    encoded = data.encode(encoding=model.encoding)
+    schema, target, bounds = data.schema, encoded.target, encoded.bounds
+    n, features = encoded.x.shape
+    _require_rows(n, data.name)
+    classes = len(target.classes) if target.classes is not None else None
+    unit, units = _numbered(encoded.unit, n)
+    ranged = classes is None and target.low is not None and target.high is not None
+    facts = Facts(
+        rows=n,
+        features=features,
+        outputs=outputs_for(classes),
+        classes=classes,
+        low=None if bounds is None else bounds.low,
+        high=None if bounds is None else bounds.high,
+        norm=None if bounds is None else float(bounds.norm),
+        target_range=(float(target.low), float(target.high)) if ranged else None,  # type: ignore[arg-type]  # both known if ranged
+        unit=schema.unit.name,
+        units=units,
+        max_rows=schema.unit.max_rows,
+        bounds_from=schema.bounds_from,
+        data_set=data.name,
+        missing=tuple(encoded.missing_bounds),
+        provenance=(_ORIGINS[schema.bounds_from],),
+    )
+    return Rows(x=encoded.x, y=encoded.y, facts=facts, unit=unit)
+
+
+def rows_of_arrays(
+    x: Array, y: Array, *, classes: int | None, weight: Array | None = None
+) -> Rows:
+    """Rows from arrays that no schema describes: good for training in the clear only.
+
+    Args:
+        x: (n, d) numbers, used as they are.
+        y: (n,) class numbers 0..classes-1, or numbers to predict.
+        classes: number of classes; None for regression.
+        weight: (n,) sample weights, or None.
+
+    Raises:
+        DataError: there are no rows, or the lengths differ.
+    """
+    x = np.asarray(x, dtype=np.float64)
+    y = np.asarray(y, dtype=np.float64 if classes is None else np.int64)
+    n, features = x.shape
+    _require_rows(n, None)
+    if y.shape != (n,):
+        raise DataError("x and y differ in length", value=y.shape, bound=f"({n},)")
+    target = "the range of the target" if classes is None else "the classes of the target"
+    facts = Facts(
+        rows=n,
+        features=features,
+        outputs=outputs_for(classes),
+        classes=classes,
+        units=n,
+        bounds_from="data",
+        missing=(f"the bounds of {features} columns", target),
+        provenance=("bounds and classes: none declared",),
+    )
+    return Rows(x=x, y=y, facts=facts, weight=weight)
+
+
+def outputs_for(classes: int | None) -> int:
+    """Scores per row: one for a number or two classes, else one per class."""
+    return 1 if classes is None or classes == 2 else classes
+
+
+def _require_rows(n: int, name: str | None) -> None:
+    if n == 0:
+        raise DataError(f"no rows to learn from{f' in {name}' if name else ''}", value=0,
+                        bound="at least 1 row")
+
+
+def _numbered(unit: Array | None, n: int) -> tuple[Array | None, int]:
+    if unit is None:
+        return None, n
+    names, numbers = np.unique(unit, return_inverse=True)
+    return numbers.astype(np.int64), len(names)
