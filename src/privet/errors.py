@@ -162,7 +162,8 @@ def fraction(*, remedy: str | None = None, **named: float) -> float:
 def whole(*, least: int = 1, remedy: str | None = None, **named: int) -> int:
     """Return the one named whole number if it is at least `least`."""
     name, value = _single(named)
-    if isinstance(value, bool) or not _is_real(value) or value != int(value) or value < least:
+    real = _is_real(value) and not isinstance(value, bool)
+    if not real or not float(value).is_integer() or value < least:
         raise InvalidInput(
             f"{name} must be a whole number of at least {least}",
             value=value,
@@ -191,6 +192,6 @@ _BUDGET_NAMES = frozenset({"epsilon", "delta", "rho", "mu", "noise_multiplier"})
 def _is_real(value: Any) -> bool:
     try:
         float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
     return not isinstance(value, (str, bytes, complex))

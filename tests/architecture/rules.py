@@ -89,9 +89,8 @@ def printing(module: Module) -> Iterator[Finding]:
     for line, name in module.uses("sys.stdout", "sys.stderr", "click.echo", "rich.print"):
         yield line, f"{name}: only privet.cli prints"
     for node in ast.walk(module.tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            if node.func.id == "print":
-                yield node.lineno, "print(): only privet.cli prints"
+        if isinstance(node, ast.Name) and node.id == "print":
+            yield node.lineno, "print: only privet.cli prints"
 
 
 def sockets(module: Module) -> Iterator[Finding]:
