@@ -1,0 +1,182 @@
+"""`privet compare`: the main job - protections side by side on the user's own data."""
+
+from __future__ import annotations
+
+import webbrowser
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from privet.cli.options import (
+    PROTECTIONS,
+    data_options,
+    epsilons,
+    given,
+    model_option,
+    names,
+    number,
+    output_options,
+)
+from privet.errors import InvalidInput, MissingBounds, Refused, whole
+
+if TYPE_CHECKING:
+    from privet.cli.sources import Source
+    from privet.protect.choose.comparison import Comparison
+
+EPSILONS = "0.5,1,3"
+
+
+@click.command("compare", short_help="Compare protections on your own data.")
+@data_options
+@click.option("--protect", default=",".join(PROTECTIONS), show_default=True, metavar="NAMES",
+              help="The protections to compare, with commas between them: plain trains in the "
+              "clear, private adds differential privacy.")
+@click.option("--epsilon", default=EPSILONS, show_default=True, metavar="NUMBERS",
+              help="Privacy budgets for private, with commas between them. Smaller is more "
+              "private; 1 is a common choice.")
+@click.option("--delta", default=None, metavar="NUMBER",
+              help="The probability with which the guarantee may fail, below 1 / rows. "
+              "Default: 1 / rows^1.1.")
+@model_option
+@click.option("--seeds", type=int, default=5, show_default=True,
+              help="The number of random splits into training and test rows.")
+@click.option("--html", "html_file", metavar="FILE",
+              help="Also write a report: one HTML file that needs no network.")
+@click.option("--open", "show", is_flag=True, help="Open the report in a browser.")
+@output_options
+def command(
+    data: str, target: str | None, schema_file: str | None, table: str | None, query: str | None,
+    protect: str, epsilon: str, delta: str | None, model: str | None, seeds: int,
+    html_file: str | None, show: bool, as_json: bool,
+) -> None:
+    """Compare protections on your own data: what each guarantees, predicts and costs.
+
+    The model is trained under each protection on several random splits of DATA, and scored on
+    the quarter of the rows that it did not see. A recommendation follows, with its reason.
+
+    DATA is a CSV or Parquet file, a database with --table or --query, or demo:breast-cancer.
+
+    Private protections need bounds that do not come from the data. Draft a schema, edit the
+    bounds, and give it with --schema.
+
+    \b
+    Examples:
+      privet compare demo:breast-cancer
+      privet compare patients.csv --schema patients.toml --html report.html
+      privet compare patients.csv --target outcome --protect plain
+    """
+    from privet.cli.sources import Source
+
+    wanted = names(protect)
+    if given("epsilon") and "private" not in wanted:
+        raise InvalidInput("--epsilon means nothing without a private protection", value=epsilon,
+                           bound="--protect with private", remedy="--protect plain,private")
+    if show and html_file is None:
+        raise InvalidInput("--open needs a report to open", bound="--html with the name of a file",
+                           remedy="--html report.html --open")
+    job = Job(
+        source=Source(data, target, schema_file, table, query),
+        protect=wanted,
+        epsilons=epsilons(epsilon),
+        delta=None if delta is None else number(delta, "--delta"),
+        model=model,
+        seeds=whole(seeds=seeds, remedy="--seeds 5"),
+        html=html_file,
+    )
+    comparison = run(job, as_json=as_json)
+    if show and html_file is not None:
+        webbrowser.open(Path(html_file).resolve().as_uri())
+    _ = comparison
+
+
+@dataclass(frozen=True)
+class Job:
+    """One comparison, as the user asked for it."""
+
+    source: Source
+    protect: list[str]
+    epsilons: list[float]
+    delta: float | None = None
+    model: str | None = None
+    seeds: int = 5
+    html: str | None = None
+
+
+def run(job: Job, *, as_json: bool) -> Comparison:
+    """Compare, then write everything that was asked for, or nothing at all.
+
+    Raises:
+        PrivetError: the comparison, or any one of its protections, could not run.
+    """
+    from privet.cli.console import print_json, say, watching
+    from privet.cli.files import writable, write_text
+
+    report = None if job.html is None else writable(job.html, option="--html")
+    with watching(quiet=as_json) as watch:
+        comparison = _compare(job, watch)
+    _require_all(comparison)
+    if report is not None:
+        from privet.protect.choose import page
+
+        write_text(report, page(comparison))
+    if as_json:
+        print_json(comparison.to_json())
+        return comparison
+    _print(comparison)
+    if report is not None:
+        say(f"\nReport: {report.resolve()}")
+    return comparison
+
+
+def _compare(job: Job, watch: Any) -> Comparison:
+    from privet.cli.sources import (
+        missing_bounds,
+        model_for_target,
+        open_data,
+        protections,
+        require_public_bounds,
+        require_target,
+    )
+
+    protected = protections(job.protect, job.epsilons, job.delta)
+    data = open_data(job.source)
+    require_target(data, job.source)
+    require_public_bounds(data, job.source, protected)
+    model = model_for_target(data, job.model)
+    from privet.estimators.comparison import compare
+
+    try:
+        return compare(data, model=model, protections=protected, seeds=job.seeds, watch=watch)
+    except MissingBounds as error:
+        raise missing_bounds(job.source, str(error).rstrip(".")) from error
+
+
+def _require_all(comparison: Comparison) -> None:
+    """A comparison in which one protection refused is not what was asked for."""
+    for entry in comparison.entries:
+        if not entry.ran:
+            raise Refused(f"{entry.label} could not run: {entry.refusal}",
+                          remedy=entry.remedy or "leave it out of --protect")
+
+
+def _print(comparison: Comparison) -> None:
+    from privet.cli.console import Heading, print_table, say
+
+    lines = comparison.table_rows()
+    titles = [title for title in lines[0] if title != "guarantee"]
+    important = 2  # the protection and the figure that decides
+    headings = [Heading(title, right=index > 0, rank=max(0, index - important + 1))
+                for index, title in enumerate(titles)]
+    say(comparison.caption + ".")
+    print_table("", headings, [[line[title] for title in titles] for line in lines])
+    for entry in comparison.entries:
+        claim = entry.guarantee.headline() if entry.guarantee else ""
+        say(f"{entry.label}: {claim}.")
+    say()
+    say(comparison.recommendation)
+    say()
+    say(comparison.release)
+    for note in dict.fromkeys(note for entry in comparison.entries for note in entry.notes):
+        say(f"Note: {note}")

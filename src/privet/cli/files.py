@@ -1,0 +1,63 @@
+"""Writing files whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from privet.errors import InvalidInput
+
+
+def writable(path: str | Path, *, option: str = "--out") -> Path:
+    """Check, before any work is done, that the file could be written.
+
+    Raises:
+        InvalidInput: its folder does not exist or may not be written to, or it is a folder.
+    """
+    target = Path(path)
+    folder = target.parent
+    if target.is_dir():
+        raise InvalidInput(f"{option} is a folder", value=str(path), bound="the name of a file",
+                           remedy=f"{option} {target / 'result'}")
+    if not folder.is_dir():
+        raise InvalidInput(f"the folder of {option} does not exist", value=str(folder),
+                           bound="an existing folder", remedy=f"mkdir -p {folder}")
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InvalidInput(f"the folder of {option} cannot be written to ({error.strerror})",
+                           value=str(folder), bound="a folder that you may write to",
+                           remedy=f"{option} {Path.home() / target.name}") from None
+    return target
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give the name of a temporary file beside `path`; it takes its place only on success."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        part.chmod(0o666 & ~_umask())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text, replacing the file whole or not at all."""
+    with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

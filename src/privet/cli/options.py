@@ -1,0 +1,102 @@
+"""Options that several commands share, and the reading of comma-separated ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from privet.errors import InvalidBudget, InvalidInput, one_of, positive
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+PROTECTIONS = ("plain", "private")
+"""The protections that are built, as `--protect` takes them."""
+MODELS = ("logistic", "linear", "additive", "mlp")
+
+traceback_option = click.option(
+    "--traceback", is_flag=True, expose_value=False,
+    help="Show Python's traceback when something fails.",
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Write JSON to standard output, for machines."
+)
+
+
+def output_options(command: Command) -> Command:
+    """Add `--json` and `--traceback`."""
+    return json_option(traceback_option(command))
+
+
+def data_options(command: Command) -> Command:
+    """Add what says which rows are read: DATA, --target, --schema, --table, --query."""
+    for option in reversed((
+        click.argument("data"),
+        click.option("--target", metavar="COLUMN",
+                     help="The column to predict. Default: the target that the schema names."),
+        click.option("--schema", "schema_file", metavar="FILE",
+                     help="TOML file with the bounds, categories and target of the columns. "
+                     "'privet schema draft DATA' writes a first one."),
+        click.option("--table", metavar="NAME", help="The table to read, if DATA is a database."),
+        click.option("--query", metavar="SQL", help="The query to read, if DATA is a database."),
+    )):
+        command = option(command)
+    return command
+
+
+def model_option(command: Command) -> Command:
+    """Add `--model`."""
+    return click.option(
+        "--model", type=click.Choice(MODELS), default=None,
+        help="The model. Default: logistic for classes, linear for a number.",
+    )(command)
+
+
+def names(text: str) -> list[str]:
+    """Read protections from "plain,private".
+
+    Raises:
+        InvalidInput: a name that is not built, or none at all.
+    """
+    found = [part.strip().lower() for part in text.split(",") if part.strip()]
+    if not found:
+        raise InvalidInput("--protect names no protection", value=text,
+                           bound=f"some of {', '.join(PROTECTIONS)}",
+                           remedy=f"--protect {','.join(PROTECTIONS)}")
+    for name in found:
+        one_of(PROTECTIONS, protection=name, remedy=f"--protect {','.join(PROTECTIONS)}")
+    return list(dict.fromkeys(found))
+
+
+def epsilons(text: str) -> list[float]:
+    """Read privacy budgets from "0.5,1,3".
+
+    Raises:
+        InvalidBudget: one of them is no finite number above 0.
+    """
+    found = [part.strip() for part in text.split(",") if part.strip()]
+    if not found:
+        raise InvalidBudget("--epsilon names no budget", value=text,
+                            bound="0 < epsilon < inf", remedy="--epsilon 0.5,1,3")
+    return list(dict.fromkeys(positive(epsilon=number(part, "--epsilon"), remedy="--epsilon 1")
+                              for part in found))
+
+
+def number(text: str, option: str) -> float:
+    """Read one number.
+
+    Raises:
+        InvalidBudget: the text is no number.
+    """
+    try:
+        return float(text)
+    except ValueError:
+        raise InvalidBudget(f"{option} is not a number", value=text,
+                            bound="a finite number", remedy=f"{option} 1") from None
+
+
+def given(name: str) -> bool:
+    """True if the user wrote this option (or it came from the environment)."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is not click.core.ParameterSource.DEFAULT
