@@ -1,0 +1,215 @@
+"""Central differential privacy: a trusted curator trains, the model is what leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from privet.claims import Cost, DPGuarantee, Sight
+from privet.claims.guarantees import RELATIONS, Relation
+from privet.dp import accounting
+from privet.dp.accounting import Event
+from privet.entropy import Stream, reproducible_stream, secret_stream
+from privet.errors import MissingBounds, Refused, fraction, one_of, positive, whole
+from privet.protect.base import Facts, Model, Outcome, Plan, Protection, Rows, Watch
+
+
+@dataclass(frozen=True)
+class Private(Protection):
+    """Train so that the released model is (epsilon, delta)-differentially private.
+
+    Args:
+        epsilon: the privacy budget, above 0. What exceeds 16 is not used: the guarantee then
+            says 16, where noise hardly matters any more.
+        delta: chance that the bound fails; 1 / units^1.1 if not given. Must be below 1 / units.
+        relation: which data sets count as neighbours. "zero-out" (one unit replaced by
+            nothing, the number of units public), "replace-one" (by any other unit; costs twice
+            the noise) or "add-remove" (the number of units is secret; `expected_units` needed).
+        insecure_seed: makes noise reproducible, for tests and teaching. The guarantee then says
+            that it protects from nobody who knows the seed.
+        clip: greatest norm of one unit's gradient; a default of public facts if not given.
+        steps: number of training steps; a default of public facts if not given.
+        step_size: length of a step; a default of public facts if not given.
+        expected_units: a public guess at the number of units, under "add-remove".
+
+    Formal guarantees: against everyone but the curator, who must be trusted, the parameters
+    returned by `fit` satisfy the `DPGuarantee` of the result. Bounds and classes come from the
+    schema; where the schema has none, or has them from the data, `plan` refuses. Exact run time
+    is not covered: costs are reported rounded up to 1, 2 or 5 times a power of ten.
+
+    Raises:
+        InvalidBudget: epsilon or delta cannot be guaranteed.
+    """
+
+    name: ClassVar[str] = "private"
+    exact_timing: ClassVar[bool] = False
+
+    epsilon: float
+    delta: float | None = None
+    relation: Relation = field(default="zero-out", kw_only=True)
+    insecure_seed: int | None = field(default=None, kw_only=True)
+    clip: float | None = field(default=None, kw_only=True)
+    steps: int | None = field(default=None, kw_only=True)
+    step_size: float | None = field(default=None, kw_only=True)
+    expected_units: int | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        positive(epsilon=self.epsilon, remedy="pv.Private(epsilon=1.0)")
+        if self.delta is not None:
+            fraction(delta=self.delta, remedy="pv.Private(epsilon=1.0, delta=1e-6)")
+        one_of(RELATIONS, relation=self.relation, remedy='relation="zero-out"')
+        if self.clip is not None:
+            positive(clip=self.clip)
+        if self.steps is not None:
+            whole(steps=self.steps)
+        if self.step_size is not None:
+            positive(step_size=self.step_size)
+        if self.expected_units is not None:
+            whole(expected_units=self.expected_units)
+
+    @property
+    def label(self) -> str:
+        """For example "private eps=1"."""
+        return f"{self.name} eps={self.epsilon:g}"
+
+    def plan(self, model: Model, facts: Facts) -> Plan:
+        """Guarantee, expected cost and settings, from public facts alone.
+
+        Raises:
+            MissingBounds: the schema gives no bounds, or took them from the data.
+            InvalidBudget: delta is not below 1 / units, or the budget allows no training.
+            Refused: add-remove without `expected_units`.
+        """
+        _require_bounds(facts)
+        units = self._public_units(facts)
+        delta = accounting.default_delta(units) if self.delta is None else self.delta
+        accounting.check_budget(self.epsilon, delta, units)
+        epsilon = min(self.epsilon, accounting.LARGEST)
+        from privet.protect import private_linear
+
+        settings, events, split = private_linear.plan(self, model, facts, units, epsilon, delta)
+        return Plan(
+            guarantee=self._guarantee(facts, epsilon, delta, events, split),
+            cost=Cost(seconds=_guess_seconds(model, facts, settings), estimated=True),
+            settings={"units": units, "delta": delta, "relation": self.relation, **settings},
+        )
+
+    def run(self, model: Model, rows: Rows, plan: Plan, watch: Watch) -> Outcome:
+        """Train under the plan. What is returned is noised; nothing else of the rows is."""
+        from privet.protect import private_linear
+
+        return private_linear.run(model, rows, plan.settings, self._stream(), watch)
+
+    def sights(self) -> tuple[Sight, ...]:
+        """The curator sees the rows, everyone else the noised model."""
+        return (
+            Sight("curator", "all rows in the clear, on its own machine", protected=False),
+            Sight("whoever gets the model", "parameters with calibrated noise", protected=True),
+            Sight("whoever asks for predictions", "functions of those parameters", protected=True),
+        )
+
+    def _public_units(self, facts: Facts) -> int:
+        if self.relation != "add-remove":
+            return facts.units or facts.rows
+        if self.expected_units is None:
+            raise Refused(
+                "under add-remove the number of units is secret, so no step may divide by it",
+                bound="a public expected_units",
+                remedy='pv.Private(epsilon=1.0, relation="add-remove", expected_units=1000)',
+            )
+        return self.expected_units
+
+    def _stream(self) -> Stream:
+        if self.insecure_seed is None:
+            return secret_stream("private-training")
+        return reproducible_stream(self.insecure_seed, "private-training")
+
+    def _guarantee(
+        self,
+        facts: Facts,
+        epsilon: float,
+        delta: float,
+        events: tuple[Event, ...],
+        split: dict[str, float],
+    ) -> DPGuarantee:
+        return DPGuarantee(
+            epsilon=epsilon,
+            delta=delta,
+            unit=facts.unit,
+            relation=self.relation,
+            accountant=accounting.accountant_name(),
+            events=tuple(map(str, events)),
+            delta_split=split,
+            secret_noise=self.insecure_seed is None,
+            provenance=(f"bounds from {facts.bounds_from}", *facts.provenance),
+            sights=self.sights(),
+            assumptions=self._assumptions(facts),
+            checks=_checks(events, split["mechanism"], self.relation),
+        )
+
+    def _assumptions(self, facts: Facts) -> tuple[str, ...]:
+        lines = [
+            "the curator who runs the training is trusted and keeps the rows to itself",
+            "bounds, categories and classes of the schema were not taken from these rows",
+            "how long the run takes, to the millisecond, is not observed",
+        ]
+        if self.relation == "add-remove":
+            lines.append(
+                f"the public guess of {self.expected_units} units was not taken from the rows, "
+                f"and at most 64 times as many are present"
+            )
+        else:
+            lines.append("the number of privacy units is public")
+        if facts.unit != "row":
+            lines.append(
+                f"all rows of one person carry one value of {facts.unit!r}; of each unit at most "
+                f"{facts.max_rows} rows are used"
+            )
+        else:
+            lines.append("one person contributes one row")
+        return tuple(lines)
+
+
+def _checks(events: tuple[Event, ...], delta: float, relation: str) -> tuple[str, ...]:
+    built = ", ".join(map(repr, events))
+    return (
+        "from privet.dp.accounting import Gaussian, PoissonGaussian, epsilon_for; "
+        f"epsilon_for([{built}], {delta!r}, {relation!r})",
+        "the noise multiplier of an event is its deviation over the most that one unit adds",
+    )
+
+
+def _require_bounds(facts: Facts) -> None:
+    """Refuse bounds that are absent, or that were taken from the private rows.
+
+    Raises:
+        MissingBounds: with the lines to add to the schema.
+    """
+    absent = facts.low is None or facts.high is None or facts.norm is None
+    unranged = facts.classes is None and facts.target_range is None
+    if facts.missing or absent or unranged:
+        lines = facts.missing or (
+            ("target: min and max",) if unranged and not absent else ("min and max of each column",)
+        )
+        raise MissingBounds(
+            "differential privacy needs bounds that do not come from the data",
+            value=lines,
+            bound="min and max of every number, the list of values of every category",
+            remedy="in the schema file, from what you know about the field: "
+            + "; ".join(map(str, lines)),
+        )
+    if facts.bounds_from == "data":
+        raise MissingBounds(
+            "the bounds of this schema were taken from the data and would leak them",
+            value=facts.bounds_from,
+            bound='bounds_from = "domain" or "dp"',
+            remedy='write bounds you know, then bounds_from = "domain"; or draft them privately: '
+            "privet schema draft FILE --private --epsilon 0.1",
+        )
+
+
+def _guess_seconds(model: Model, facts: Facts, settings: dict[str, Any]) -> float:
+    """A rough plan: compiling takes a second, a core does 2e9 operations in another."""
+    rows = max(facts.rows, 1)
+    work = 6.0 * rows * facts.features * facts.outputs * settings["steps"]
+    return float(1.5 + work / 2e9)

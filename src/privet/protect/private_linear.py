@@ -1,0 +1,119 @@
+"""How `Private` plans and runs linear models: a private mean, then full-batch descent."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from privet.dp import accounting, linear
+from privet.dp.accounting import Gaussian
+from privet.dp.defaults import LinearSettings, linear_settings
+from privet.dp.sampling import gather
+from privet.entropy import Stream
+from privet.errors import InvalidInput
+from privet.protect.base import Facts, Model, Outcome, Rows, Watch, step
+
+if TYPE_CHECKING:
+    from privet.protect.private import Private
+
+MOST = 64
+"""Under add-remove, how many times the expected number of units may be present."""
+
+
+def plan(
+    private: Private, model: Model, facts: Facts, units: int, epsilon: float, delta: float
+) -> tuple[dict[str, Any], tuple[Gaussian, ...], dict[str, float]]:
+    """Settings, events and the parts of delta."""
+    box = box_of(facts)
+    guess = accounting.mu_for(epsilon, delta, private.relation)
+    settings = linear_settings(
+        units=units, features=facts.features, outputs=facts.outputs, mu=guess, norm=box.radius
+    )
+    settings = replace(
+        settings,
+        clip=private.clip or settings.clip,
+        steps=private.steps or settings.steps,
+        step_size=private.step_size or settings.step_size,
+    )
+    draws = settings.steps * (facts.features + 1) * facts.outputs + facts.features
+    split = accounting.split_delta(epsilon, delta, draws)
+    mu = accounting.mu_for(epsilon, split["mechanism"], private.relation)
+    noise = math.sqrt(settings.steps / (1 - settings.mean_share)) / mu
+    events = [Gaussian(noise, settings.steps, what="sum of clipped gradients")]
+    share = settings.mean_share
+    if share > 0:
+        mean = Gaussian(1 / (mu * math.sqrt(share)), what="sum of features")
+        events.insert(0, mean)
+    record = {
+        "method": "linear",
+        **asdict(settings),
+        "noise_multipliers": [event.noise_multiplier for event in events],
+    }
+    return record, tuple(events), split
+
+
+def run(
+    model: Model, rows: Rows, settings: dict[str, Any], stream: Stream, watch: Watch
+) -> Outcome:
+    """Release the mean, then train."""
+    from privet.dp.mechanisms import gaussian_noise, release
+
+    facts = rows.facts
+    if facts.low is None or facts.norm is None:
+        raise InvalidInput("a plan without bounds cannot run", bound="Private.plan first")
+    box = box_of(facts)
+    names = LinearSettings.__dataclass_fields__
+    chosen = LinearSettings(**{name: settings[name] for name in names})
+    units = linear.inside(
+        gather(
+            rows.x,
+            rows.y,
+            unit=rows.unit,
+            weight=rows.weight,
+            units=facts.units or facts.rows,
+            max_rows=facts.max_rows,
+            stream=stream.child("rows of a unit"),
+        ),
+        box,
+    )
+    step(watch, 0, 2, "private training")
+    *before, noise_multiplier = settings["noise_multipliers"]
+    public = settings["units"]
+    most = MOST * public if settings["relation"] == "add-remove" else None
+    centre = box.origin
+    if before:
+        scale = box.radius * before[0]
+        total = release(
+            linear.mean_sum(units, box, most_units=most), scale=scale, stream=stream.child("mean")
+        )
+        centre = np.clip(box.origin + total / public, box.low, box.high)
+    step(watch, 1, 2, "private training")
+    noise = gaussian_noise(
+        (chosen.steps, facts.features + 1, facts.outputs),
+        scale=chosen.clip * noise_multiplier,
+        stream=stream.child("gradients"),
+    )
+    params = linear.train_linear(
+        units,
+        model.loss,
+        outputs=facts.outputs,
+        centre=centre,
+        settings=chosen,
+        noise=noise,
+        noise_multiplier=noise_multiplier,
+        normaliser=public,
+        l2=model.l2,
+        most_units=most,
+    )
+    step(watch, 2, 2, "private training")
+    return Outcome(params=params)
+
+
+def box_of(facts: Facts) -> linear.Box:
+    """The public bounds of a row."""
+    low = np.asarray(facts.low, dtype=np.float64)
+    high = np.asarray(facts.high, dtype=np.float64)
+    return linear.Box(low=low, high=high, norm=float(facts.norm or 0.0))
