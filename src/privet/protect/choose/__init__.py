@@ -1,0 +1,8 @@
+"""Compare protections on one's own data, and say which to pick, and why."""
+
+from privet.protect.choose.compare import compare
+from privet.protect.choose.comparison import Comparison, Entry
+from privet.protect.choose.recommend import Recommendation, recommend
+from privet.protect.choose.score import Score
+
+__all__ = ["Comparison", "Entry", "Recommendation", "Score", "compare", "recommend"]

@@ -1,0 +1,319 @@
+"""What a comparison found, as a frozen value that tables, pages and JSON are made from."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from privet.claims import (
+    Cost,
+    DPGuarantee,
+    Guarantee,
+    JointGuarantee,
+    LocalDPGuarantee,
+    NoGuarantee,
+    from_json,
+    to_json,
+)
+from privet.claims.cost import human_bytes
+from privet.errors import InvalidInput, PrivetError
+from privet.protect.choose.score import METRICS, Score
+
+if TYPE_CHECKING:
+    from privet.protect.choose.recommend import Recommendation
+
+FORMAT = 1
+"""Version of the JSON layout."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One protection's line.
+
+    Attributes:
+        label: what tables call it; unique within a comparison.
+        name: the protection's one word; entries of one name form a line in the plot.
+        guarantee: the claim of one fit; None if the protection refused.
+        scores: by metric; empty if the protection refused.
+        cost: of one fit: median seconds, greatest memory and bytes; None if it refused.
+        notes: sentences a person should read.
+        refusal: why it did not run.
+        remedy: the line to write instead, if it did not run.
+    """
+
+    label: str
+    name: str
+    guarantee: Guarantee | None = None
+    scores: dict[str, Score] = field(default_factory=dict)
+    cost: Cost | None = None
+    notes: tuple[str, ...] = ()
+    refusal: str | None = None
+    remedy: str | None = None
+
+    @property
+    def ran(self) -> bool:
+        """False if the protection refused."""
+        return self.refusal is None
+
+    @property
+    def epsilon(self) -> float | None:
+        """Epsilon of the guarantee; None where there is none."""
+        return None if self.guarantee is None else epsilon_of(self.guarantee)
+
+    @property
+    def protected(self) -> bool:
+        """True if anything is guaranteed at all."""
+        return self.guarantee is not None and not isinstance(self.guarantee, NoGuarantee)
+
+
+def epsilon_of(guarantee: Guarantee) -> float | None:
+    """Epsilon of a central or local DP claim, also inside a stack; None where there is none."""
+    if isinstance(guarantee, (DPGuarantee, LocalDPGuarantee)):
+        return guarantee.epsilon
+    if isinstance(guarantee, JointGuarantee):
+        found = [epsilon_of(part) for part in guarantee.parts]
+        known = [epsilon for epsilon in found if epsilon is not None]
+        return min(known) if known else None
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Protections side by side on one data set and one model. For the curator only.
+
+    Attributes:
+        data: name of the data set.
+        target: column that is predicted.
+        model: name of the model.
+        classes: number of classes; None for regression.
+        rows: rows of the data set.
+        features: encoded columns.
+        unit: the privacy unit.
+        train_rows, test_rows: of the first split (splits by id differ a little).
+        test_size: share of rows (or units) held out.
+        seeds: the splits' seeds.
+        baselines: scores of a guess that looks at no feature, by metric.
+        entries: one per protection, in the order given.
+        release: what it would cost to release these figures, in words.
+        release_epsilon, release_delta: what all private fits compose to at most; None if
+            there are none.
+        made: versions and settings, by name, as text.
+    """
+
+    data: str
+    target: str
+    model: str
+    classes: int | None
+    rows: int
+    features: int
+    unit: str = "row"
+    train_rows: int
+    test_rows: int
+    test_size: float
+    seeds: tuple[int, ...]
+    baselines: dict[str, Score]
+    entries: tuple[Entry, ...]
+    release: str = ""
+    release_epsilon: float | None = None
+    release_delta: float | None = None
+    made: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def primary(self) -> str:
+        """The metric that the recommendation goes by."""
+        return "r2" if self.classes is None else "accuracy"
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Metrics that at least one entry has, the primary one first."""
+        return tuple(m for m in METRICS if any(m in entry.scores for entry in self.entries))
+
+    @property
+    def choice(self) -> str | None:
+        """Label of the recommended entry; None where nothing can be recommended."""
+        return self.recommended.choice
+
+    @property
+    def recommendation(self) -> str:
+        """Which protection to pick, and why, in a sentence or two."""
+        return self.recommended.text
+
+    @property
+    def recommended(self) -> Recommendation:
+        """The recommendation with its kind and its choice."""
+        from privet.protect.choose.recommend import recommend
+
+        return recommend(self)
+
+    def entry(self, label: str) -> Entry:
+        """The entry of that label.
+
+        Raises:
+            InvalidInput: there is none.
+        """
+        for entry in self.entries:
+            if entry.label == label:
+                return entry
+        labels = ", ".join(entry.label for entry in self.entries)
+        raise InvalidInput("no such protection was compared", value=label, bound=labels)
+
+    def table_rows(self) -> list[dict[str, str]]:
+        """The table as text: one dict per line, keyed by heading, in the order to show.
+
+        The last line is the guess that looks at no feature.
+        """
+        return [self._row(entry) for entry in self.entries] + [self._baseline_row()]
+
+    def _row(self, entry: Entry) -> dict[str, str]:
+        row = {"protection": entry.label}
+        for metric in self.metrics:
+            score = entry.scores.get(metric)
+            row[METRICS[metric].title] = str(score) if score else "refused"
+        cost = entry.cost or Cost()
+        guarantee = entry.guarantee.headline() if entry.guarantee else entry.refusal or ""
+        memory = cost.peak_memory
+        return row | {
+            "guarantee": guarantee,
+            "seconds": "" if cost.seconds is None else f"{cost.seconds:.3g}",
+            "peak memory": "" if memory is None else human_bytes(memory),
+            "sent": "" if entry.cost is None else human_bytes(cost.total_bytes),
+        }
+
+    def _baseline_row(self) -> dict[str, str]:
+        row = {"protection": METRICS[self.primary].baseline}
+        for metric in self.metrics:
+            score = self.baselines.get(metric)
+            row[METRICS[metric].title] = f"{score.mean:.3f}" if score else ""
+        return row | {"guarantee": "looks at no feature", "seconds": "", "peak memory": "",
+                      "sent": ""}
+
+    @property
+    def caption(self) -> str:
+        """What the figures are, in one sentence."""
+        splits = f"{len(self.seeds)} random splits" if len(self.seeds) > 1 else "one random split"
+        return (
+            f"{self.model} on {self.data}, predicting {self.target}: {splits}, about "
+            f"{self.train_rows} rows to train on and {self.test_rows} held out"
+        )
+
+    def __str__(self) -> str:
+        rows = self.table_rows()
+        titles = list(rows[0])
+        widths = [max(len(title), *(len(row[title]) for row in rows)) for title in titles]
+        lines = [dict(zip(titles, titles, strict=True)), *rows]
+        table = [
+            "  ".join(f"{line[t]:<{w}}" for t, w in zip(titles, widths, strict=True)).rstrip()
+            for line in lines
+        ]
+        table.insert(1, "  ".join("-" * width for width in widths))
+        return "\n".join([self.caption, "", *table, "", self.recommendation, "", self.release])
+
+    def _repr_html_(self) -> str:
+        rows = self.table_rows()
+        head = "".join(f"<th scope='col'>{html.escape(title)}</th>" for title in rows[0])
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row.values()) + "</tr>"
+            for row in rows
+        )
+        return (
+            f"<table><caption>{html.escape(self.caption)}</caption>"
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+            f"<p><b>{html.escape(self.recommendation)}</b></p><p>{html.escape(self.release)}</p>"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-compatible dict that `from_json` reads back to an equal value.
+
+        Means, interval ends, epsilons and the recommendation are there for other readers;
+        they are computed again when the dict is read back.
+        """
+        advice = self.recommended
+        record = {name: getattr(self, name) for name in _SIMPLE}
+        return {
+            "kind": "comparison",
+            "format": FORMAT,
+            **record,
+            "seeds": list(self.seeds),
+            "made": dict(self.made),
+            "baselines": {name: _score_json(score) for name, score in self.baselines.items()},
+            "entries": [_entry_json(entry) for entry in self.entries],
+            "recommendation": {
+                "choice": advice.choice, "kind": advice.kind, "text": advice.text
+            },
+        }
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Comparison:
+        """The comparison that `to_json` wrote.
+
+        Raises:
+            InvalidInput: something else, or a layout of another version.
+        """
+        if not isinstance(record, dict) or record.get("kind") != "comparison":
+            raise InvalidInput("this is no comparison", bound='a dict with "kind": "comparison"')
+        if record.get("format") != FORMAT:
+            raise InvalidInput(
+                "a comparison of another version", value=record.get("format"), bound=f"{FORMAT}"
+            )
+        try:
+            return cls(
+                **{name: record[name] for name in _SIMPLE},
+                seeds=tuple(record["seeds"]),
+                made=dict(record["made"]),
+                baselines={k: _score(k, v) for k, v in record["baselines"].items()},
+                entries=tuple(_entry(item) for item in record["entries"]),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InvalidInput(f"an incomplete comparison: {error!r}") from error
+
+
+_SIMPLE = (
+    "data", "target", "model", "classes", "rows", "features", "unit", "train_rows", "test_rows",
+    "test_size", "release", "release_epsilon", "release_delta",
+)  # fmt: skip
+
+
+def _score_json(score: Score) -> dict[str, Any]:
+    return {
+        "mean": score.mean, "low": score.low, "high": score.high,
+        "half": score.half, "values": list(score.values),
+    }  # fmt: skip
+
+
+def _score(metric: str, record: dict[str, Any]) -> Score:
+    if metric not in METRICS:
+        raise InvalidInput("unknown metric", value=metric, bound=", ".join(METRICS))
+    return Score(metric, tuple(record["values"]), record["half"])
+
+
+def _entry_json(entry: Entry) -> dict[str, Any]:
+    return {
+        "label": entry.label,
+        "name": entry.name,
+        "epsilon": entry.epsilon,
+        "guarantee": to_json(entry.guarantee) if entry.guarantee else None,
+        "scores": {name: _score_json(score) for name, score in entry.scores.items()},
+        "cost": to_json(entry.cost) if entry.cost else None,
+        "notes": list(entry.notes),
+        "refusal": entry.refusal,
+        "remedy": entry.remedy,
+    }
+
+
+def _entry(record: dict[str, Any]) -> Entry:
+    return Entry(
+        label=record["label"],
+        name=record["name"],
+        guarantee=from_json(record["guarantee"]) if record["guarantee"] else None,
+        scores={name: _score(name, score) for name, score in record["scores"].items()},
+        cost=from_json(record["cost"]) if record["cost"] else None,
+        notes=tuple(record["notes"]),
+        refusal=record["refusal"],
+        remedy=record["remedy"],
+    )
+
+
+def refused(label: str, name: str, error: PrivetError) -> Entry:
+    """The entry of a protection that did not run."""
+    return Entry(label=label, name=name, refusal=error.problem, remedy=error.remedy)

@@ -1,0 +1,95 @@
+"""What it would cost to release a comparison: an honest line for its reader.
+
+The scores are exact functions of private rows, so releasing them has no finite epsilon
+whatever the models guarantee. The fits behind them compose like any other releases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from privet.claims import DPGuarantee, Guarantee, JointGuarantee
+
+_HONEST = (
+    "For the curator only: these scores are exact, un-noised functions of private rows, so "
+    "releasing them has no finite epsilon."
+)
+
+
+def central(guarantee: Guarantee) -> DPGuarantee | None:
+    """The central DP part of a claim; None where there is none."""
+    if isinstance(guarantee, DPGuarantee):
+        return guarantee
+    if isinstance(guarantee, JointGuarantee):
+        found = (central(part) for part in guarantee.parts)
+        return next((part for part in found if part is not None), None)
+    return None
+
+
+def composed(claims: Sequence[DPGuarantee]) -> tuple[float, float] | None:
+    """(epsilon, delta) that all these releases compose to at most.
+
+    # Formal guarantees
+    * For releases that are (e_i, d_i)-DP for the same unit and relation, chosen adaptively or
+      not, the pair holds for all of them together. It is the smaller epsilon of two valid ones
+      at delta = 2 * sum(d_i): basic composition (Dwork & Roth 2014, Theorem 3.16), and the
+      optimal composition of (e, d)-mechanisms (Kairouz, Oh & Viswanath 2015, Theorem 3.3)
+      through their dominating privacy loss distributions, rounded pessimistically.
+    * Nothing is said about un-noised scores, nor about splits that are drawn by looking at
+      labels: the pair counts the splits as fixed.
+
+    Returns:
+        The pair; None for no release, or releases of different units or relations.
+    """
+    if not claims or len({(claim.unit, claim.relation) for claim in claims}) > 1:
+        return None
+    delta = min(2 * sum(claim.delta for claim in claims), 1.0)
+    basic = sum(claim.epsilon for claim in claims)
+    if not 0 < delta < 1:
+        return basic, delta
+    return min(basic, _optimal(claims, delta)), delta
+
+
+def _optimal(claims: Sequence[DPGuarantee], delta: float) -> float:
+    from dp_accounting.pld import privacy_loss_distribution as pld
+    from dp_accounting.pld.common import DifferentialPrivacyParameters
+
+    counts: dict[tuple[float, float], int] = {}
+    for claim in claims:
+        key = (claim.epsilon, claim.delta)
+        counts[key] = counts.get(key, 0) + 1
+    parts = [
+        pld.from_privacy_parameters(DifferentialPrivacyParameters(*key)).self_compose(count)
+        for key, count in counts.items()
+    ]
+    whole = parts[0]
+    for part in parts[1:]:
+        whole = whole.compose(part)
+    return float(whole.get_epsilon_for_delta(delta))
+
+
+def release_line(
+    claims: Sequence[DPGuarantee],
+    pair: tuple[float, float] | None,
+    *,
+    test_size: float,
+    unprotected: bool,
+) -> str:
+    """What releasing the comparison would cost, in two or three sentences."""
+    sentences = [_HONEST]
+    if pair is not None:
+        unit = claims[0].unit if claims[0].unit == "row" else f"unit ({claims[0].unit})"
+        sentences.append(
+            f"The {len(claims)} private fits behind them, released together, would compose to at "
+            f"most epsilon {pair[0]:.3g} at delta {pair[1]:.2g} for a {unit} that is in every "
+            f"training set (each is in about {1 - test_size:.0%} of them), counting the splits "
+            "as fixed."
+        )
+    elif claims:
+        sentences.append(
+            "The private fits behind them protect different units or relations, and so have no "
+            "joint epsilon."
+        )
+    if unprotected:
+        sentences.append("Some of the fits guarantee nothing at all.")
+    return " ".join(sentences)
