@@ -121,16 +121,9 @@ def _jax() -> dict[str, Any]:
 
 
 def _kernels() -> dict[str, Any]:
-    from importlib import import_module
+    from privet.native import available, reason
 
-    try:
-        kernels = import_module("privet._native")
-    except ImportError as error:
-        missing = isinstance(error, ModuleNotFoundError)
-        reason = "not built" if missing else "built for another machine"
-        return _check("native kernels", "absent", f"NumPy twins are used: {reason}",
-                      "install a C++20 compiler, then: pip install --force-reinstall privet")
-    return _check("native kernels", "ok", str(getattr(kernels, "path", "loaded")))
+    return _check("native kernels", "ok" if available() else "absent", reason())
 
 
 def data_folder() -> Path:
