@@ -220,6 +220,13 @@ class Protection(ABC):
         """What tables and plots call it, settings included."""
         return self.name
 
+    def admit(self) -> None:
+        """Say whether this budget covers one more fit by an estimator; count it if so.
+
+        Raises:
+            Refused: it does not.
+        """
+
     @abstractmethod
     def plan(self, model: Model, facts: Facts) -> Plan:
         """Guarantee, expected cost and settings, from public facts alone.
