@@ -132,25 +132,26 @@ def run(job: Job, *, as_json: bool) -> Comparison:
 
 def _compare(job: Job, watch: Any) -> Comparison:
     from privet.cli.sources import (
+        lacking,
         missing_bounds,
         model_for_target,
         open_data,
         protections,
-        require_public_bounds,
+        require_schema,
         require_target,
     )
 
     protected = protections(job.protect, job.epsilons, job.delta)
+    require_schema(job.source, protected)
     data = open_data(job.source)
     require_target(data, job.source)
-    require_public_bounds(data, job.source, protected)
     model = model_for_target(data, job.model)
     from privet.estimators.comparison import compare
 
     try:
         return compare(data, model=model, protections=protected, seeds=job.seeds, watch=watch)
     except MissingBounds as error:
-        raise missing_bounds(job.source, str(error).rstrip(".")) from error
+        raise missing_bounds(job.source, error.problem, lacking(data)) from error
 
 
 def _require_all(comparison: Comparison) -> None:

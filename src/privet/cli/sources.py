@@ -42,15 +42,36 @@ def load_schema(path: str) -> Schema:
         raise SchemaError("there is no such schema file", value=path,
                           bound="a TOML file written by 'privet schema draft'",
                           remedy=f"privet schema draft DATA > {path}")
-    try:
-        return Schema.load(file)
-    except (OSError, UnicodeDecodeError) as error:
-        raise SchemaError("the schema file cannot be read", value=path,
-                          bound="UTF-8 text that you may read", remedy=f"ls -l {path}") from error
+    return Schema.load(file)
 
 
-def open_data(source: Source) -> Dataset:
+def source_of(data: str) -> Any:
+    """What `privet.data` reads for DATA: the columns of a bundled set, or the path or address.
+
+    Raises:
+        DataError: there is no such file or bundled set.
+    """
+    if data.startswith(DEMO):
+        name = data.removeprefix(DEMO)
+        if name not in DEMOS:
+            raise DataError("there is no such bundled data set", value=data,
+                            bound="one of " + ", ".join(DEMO + known for known in DEMOS),
+                            remedy=DEMO + DEMOS[0])
+        return _breast_cancer()
+    if "://" not in data and not Path(data).exists():
+        raise DataError("there is no such file", value=data,
+                        bound="a CSV or Parquet file, a DuckDB file with --table, a database "
+                        "address, or demo:breast-cancer",
+                        remedy=f"ls {Path(data).parent}")
+    return data
+
+
+def open_data(source: Source, *, schema: Schema | None = None) -> Dataset:
     """Read the data set that the options describe.
+
+    Args:
+        source: what the user wrote.
+        schema: what the columns mean, if no file says it.
 
     Raises:
         DataError: the file does not exist or cannot be read.
@@ -58,33 +79,18 @@ def open_data(source: Source) -> Dataset:
     """
     from privet.data import read
 
-    if source.data.startswith(DEMO):
-        return _demo(source)
-    schema = load_schema(source.schema_file) if source.schema_file else None
-    if "://" not in source.data and not Path(source.data).exists():
-        raise DataError("there is no such file", value=source.data,
-                        bound="a CSV or Parquet file, a DuckDB file with --table, a database "
-                        "address, or demo:breast-cancer",
-                        remedy=f"ls {Path(source.data).parent}")
+    rows = source_of(source.data)
+    if source.schema_file is not None:
+        schema = load_schema(source.schema_file)
+    elif schema is None and source.data.startswith(DEMO):
+        schema = load_schema(str(files("privet") / "demo" / "breast_cancer.toml"))
+    name = source.data.removeprefix(DEMO) if source.data.startswith(DEMO) else None
     try:
-        return read(source.data, schema=schema, target=source.target, table=source.table,
-                    query=source.query)
+        return read(rows, schema=schema, target=source.target, table=source.table,
+                    query=source.query, name=name)
     except (PermissionError, IsADirectoryError) as error:
         raise DataError(f"the data cannot be read ({error.strerror})", value=source.data,
                         bound="a file that you may read", remedy=f"ls -l {source.data}") from error
-
-
-def _demo(source: Source) -> Dataset:
-    from privet.data import Schema, read
-
-    name = source.data.removeprefix(DEMO)
-    if name not in DEMOS:
-        raise DataError("there is no such bundled data set", value=source.data,
-                        bound="one of " + ", ".join(DEMO + known for known in DEMOS),
-                        remedy=DEMO + DEMOS[0])
-    schema = (load_schema(source.schema_file) if source.schema_file
-              else Schema.load(Path(str(files("privet") / "demo" / "breast_cancer.toml"))))
-    return read(_breast_cancer(), schema=schema, target=source.target, name=name)
 
 
 def _breast_cancer() -> dict[str, Any]:
@@ -113,35 +119,51 @@ def require_target(data: Dataset, source: Source) -> None:
                           remedy=f"--target {columns[-1]}" if columns else None)
 
 
-def require_public_bounds(
-    data: Dataset, source: Source, protections: Sequence[Protection]
-) -> None:
-    """Refuse to train privately on a schema that was guessed from the data themselves.
+def require_schema(source: Source, protections: Sequence[Protection]) -> None:
+    """Refuse, before anything is read, to train privately where no schema gives bounds.
 
     Raises:
         MissingBounds: there is no schema file, and something other than Plain is asked for.
+        DataError: there is no such data.
     """
     private = [protection.name for protection in protections if protection.name != "plain"]
-    if private and data.schema.bounds_from == "data" and source.schema_file is None:
-        raise missing_bounds(source, f"{' and '.join(private)} needs bounds that do not come from "
-                             "the data, and no schema file gives them")
+    if private and source.schema_file is None and not source.data.startswith(DEMO):
+        source_of(source.data)
+        raise missing_bounds(source, f"{private[0]} needs bounds that do not come from the data, "
+                             "and no schema gives them")
 
 
-def missing_bounds(source: Source, problem: str) -> MissingBounds:
-    """The refusal with the three steps that lead out of it."""
-    name = Path(source.data).name.split("?")[0].rsplit(".", 1)[0] or "data"
-    schema = source.schema_file or f"{name}.toml"
+def missing_bounds(source: Source, problem: str, lines: Sequence[str] = ()) -> MissingBounds:
+    """The refusal, with the steps that lead out of it.
+
+    Args:
+        source: what the user wrote.
+        problem: what is wrong.
+        lines: what the schema lacks, ready to paste and fill in.
+    """
+    address = "://" in source.data  # it may hold a password, which must not be printed
+    data = "DATA" if address else source.data
+    name = "data" if address else Path(source.data).stem
     target = f" --target {source.target}" if source.target else ""
-    draft = f"privet schema draft {source.data}{target} > {schema}\n         " \
-        if source.schema_file is None else ""
+    schema = source.schema_file or f"{name}.toml"
+    steps = [] if source.schema_file else [f"privet schema draft {data}{target} > {schema}"]
+    steps += [f"add to {schema}: {line}" for line in lines] or [
+              f"edit the bounds in {schema}, and take bounds_from = \"data\" out of it"]
+    steps += [
+              f"run this again with --schema {schema}   (or with --protect plain)"]
     return MissingBounds(
         problem,
-        value=source.schema_file,
-        bound="a schema whose bounds come from knowledge of the field, or from "
+        bound="a schema with bounds known from the field, or found by "
         "'privet schema draft --private'",
-        remedy=f"{draft}(edit the bounds in {schema}; take out bounds_from = \"data\")\n"
-        f"         add --schema {schema} to this command, or use --protect plain",
+        remedy="\n         ".join(steps),
     )
+
+
+def lacking(data: Dataset) -> tuple[str, ...]:
+    """The lines that the schema lacks for a private protection, ready to paste and fill in."""
+    from privet.data.encode import Encoder
+
+    return Encoder(data.schema).missing_bounds
 
 
 def protections(

@@ -1,0 +1,171 @@
+"""`privet schema`: draft a schema from a file, and check one against a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from privet.cli.options import given, number, output_options
+from privet.errors import InvalidInput, positive
+
+if TYPE_CHECKING:
+    from privet.claims import DPGuarantee
+    from privet.data import Schema
+
+
+@click.group("schema", short_help="Draft or check a schema.")
+def command() -> None:
+    """Draft or check a schema: the file that says what the columns may hold.
+
+    A schema is a TOML file with the kind, bounds and categories of each column, what a missing
+    value means, which column is predicted, and whose rows belong together. Private protections
+    rely on it, because bounds that are taken from the data would reveal them.
+    """
+
+
+@command.command("draft", short_help="Write a first schema for a file.")
+@click.argument("data")
+@click.option("--out", metavar="FILE",
+              help="The file to write. It is replaced if it exists. Default: standard output.")
+@click.option("--target", metavar="COLUMN", help="The column to predict.")
+@click.option("--private", is_flag=True,
+              help="Find the bounds under differential privacy, so that they may be used as "
+              "they are. This spends --epsilon.")
+@click.option("--epsilon", default=None, metavar="NUMBER",
+              help="The privacy budget to spend on the bounds, with --private.")
+@click.option("--delta", default=None, metavar="NUMBER",
+              help="The probability with which that guarantee may fail, with --private. "
+              "Default: 1 / rows^1.1.")
+@click.option("--keep-identifiers", is_flag=True,
+              help="Keep columns that look like names, addresses or account numbers. They are "
+              "left out of models otherwise.")
+@output_options
+def draft(
+    data: str, out: str | None, target: str | None, private: bool, epsilon: str | None,
+    delta: str | None, keep_identifiers: bool, as_json: bool,
+) -> None:
+    """Write a first schema for a file, with a comment on every column that needs a look.
+
+    Bounds and categories are copied from the data and marked so; private protections refuse
+    them until a person has put in bounds known from the field, and has taken the mark away.
+    Columns that look like identifiers are left out of models.
+
+    \b
+    Examples:
+      privet schema draft patients.csv --target outcome > patients.toml
+      privet schema draft patients.csv --private --epsilon 0.5 --out patients.toml
+    """
+    from privet.claims import to_json
+    from privet.cli.console import print_json
+    from privet.cli.files import writable, write_text
+
+    if not private and (given("epsilon") or given("delta")):
+        raise InvalidInput("--epsilon and --delta mean nothing without --private",
+                           bound="--private --epsilon NUMBER", remedy="--private --epsilon 0.5")
+    if private and epsilon is None:
+        raise InvalidInput("--private spends a budget, and none is given",
+                           bound="--epsilon with a number above 0",
+                           remedy="--private --epsilon 0.5")
+    file = None if out is None else writable(out)
+    found, guarantee = (
+        _private(data, target, str(epsilon), delta, keep_identifiers) if private
+        else (_plain(data, target, keep_identifiers), None)
+    )
+    text = found.to_toml()
+    if file is not None:
+        write_text(file, text)
+    if as_json:
+        print_json({"schema": found.to_dict(), "file": out,
+                    "guarantee": None if guarantee is None else to_json(guarantee)})
+    elif file is None:
+        click.echo(text, nl=not text.endswith("\n"))
+    _advise(found, guarantee, file)
+
+
+def _plain(data: str, target: str | None, keep: bool) -> Schema:
+    from privet.cli.sources import source_of
+    from privet.data.draft import draft as draft_schema
+
+    return draft_schema(source_of(data), drop_identifiers=not keep, target=target)
+
+
+def _private(
+    data: str, target: str | None, epsilon: str, delta: str | None, keep: bool
+) -> tuple[Schema, DPGuarantee]:
+    from privet.cli.sources import source_of
+    from privet.dp.draft import draft_private
+
+    if keep:
+        raise InvalidInput("--keep-identifiers cannot be private: it would list their values",
+                           bound="--private without it", remedy="--private --epsilon 0.5")
+    budget = positive(epsilon=number(epsilon, "--epsilon"), remedy="--private --epsilon 0.5")
+    chance = None if delta is None else number(delta, "--delta")
+    return draft_private(source_of(data), epsilon=budget, delta=chance, target=target)
+
+
+def _advise(schema: Schema, guarantee: DPGuarantee | None, file: Path | None) -> None:
+    """Say on stderr what a person should do next; stdout may be the schema itself."""
+    where = "the schema" if file is None else str(file)
+    dropped = schema.identifiers
+    lines = [] if file is None else [f"Schema: {file}"]
+    if dropped:
+        lines.append(f"Left out of models as identifiers: {', '.join(dropped)}.")
+    if guarantee is not None:
+        lines.append(f"Spent: {guarantee}.")
+    elif schema.bounds_from == "data":
+        lines.append(f"Next: put bounds that you know from the field into {where}, and take "
+                     'bounds_from = "data" away. Private protections refuse it until then.')
+    for line in lines:
+        click.echo(line, err=True)
+
+
+@command.command("check", short_help="Check a schema against a file.")
+@click.argument("schema_file", metavar="SCHEMA")
+@click.argument("data")
+@click.option("--table", metavar="NAME", help="The table to read, if DATA is a database.")
+@click.option("--query", metavar="SQL", help="The query to read, if DATA is a database.")
+@output_options
+def check(
+    schema_file: str, data: str, table: str | None, query: str | None, as_json: bool
+) -> None:
+    """Check that the rows of DATA fit SCHEMA, and say what private protections would miss.
+
+    Every row is read. Ends with exit code 2 at the first row that the schema does not allow.
+
+    \b
+    Example:
+      privet schema check patients.toml patients.csv
+    """
+    from privet.cli.console import Heading, print_json, print_table, say
+    from privet.cli.sources import Source, open_data
+
+    rows = open_data(Source(data, schema_file=schema_file, table=table, query=query))
+    encoded = rows.encode() if rows.schema.target is not None else rows.features()
+    missing = list(encoded.missing_bounds)
+    columns = [_column(column) for column in rows.schema.columns.values()]
+    if as_json:
+        print_json({"fits": True, "rows": len(encoded.x), "private_ready": not missing,
+                    "missing": missing, "columns": columns})
+        return
+    headings = (Heading("column"), Heading("kind"), Heading("allowed"),
+                Heading("missing", rank=1), Heading("from", rank=2))
+    print_table(f"{schema_file} fits {data}: {len(encoded.x)} rows", headings,
+                [tuple(column.values()) for column in columns])
+    if missing:
+        say("Not ready for private protections. What is missing:")
+        for item in missing:
+            say(f"  {item}")
+    else:
+        say("Ready for private protections.")
+
+
+def _column(column: Any) -> dict[str, str]:
+    allowed = "" if column.range is None else f"{column.range[0]:g} to {column.range[1]:g}"
+    levels = ", ".join(map(str, column.levels))
+    if levels:
+        allowed = levels if len(levels) <= 40 else f"{len(column.levels)} categories"
+    rule = f"replaced by {column.fill}" if column.missing == "value" else column.missing
+    return {"column": column.name, "kind": column.kind, "allowed": allowed,
+            "missing": rule if column.is_used else "", "from": column.bounds_from}

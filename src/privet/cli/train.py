@@ -1,0 +1,103 @@
+"""`privet train`: one model under one protection, saved with its guarantee."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from privet.cli.options import (
+    PROTECTIONS,
+    data_options,
+    given,
+    model_option,
+    number,
+    output_options,
+)
+from privet.errors import InvalidInput, MissingBounds, one_of
+
+
+@click.command("train", short_help="Train one model and save it.")
+@data_options
+@click.option("--protect", default="private", show_default=True, metavar="NAME",
+              help="The protection: private trains under differential privacy, plain in the "
+              "clear.")
+@click.option("--epsilon", default="1", show_default=True, metavar="NUMBER",
+              help="The privacy budget of private. Smaller is more private.")
+@click.option("--delta", default=None, metavar="NUMBER",
+              help="The probability with which the guarantee may fail, below 1 / rows. "
+              "Default: 1 / rows^1.1.")
+@model_option
+@click.option("--out", required=True, metavar="MODEL",
+              help="The file to write, for example model.safetensors. It is replaced if it "
+              "exists.")
+@output_options
+def command(
+    data: str, target: str | None, schema_file: str | None, table: str | None, query: str | None,
+    protect: str, epsilon: str, delta: str | None, model: str | None, out: str, as_json: bool,
+) -> None:
+    """Train one model under one protection, and save it with what it guarantees.
+
+    DATA is a CSV or Parquet file, a database with --table or --query, or demo:breast-cancer.
+    The file that is written holds the parameters, the schema, the guarantee and the cost, and
+    no row of the data. Every run with --protect private spends its epsilon anew.
+
+    \b
+    Example:
+      privet train patients.csv --schema patients.toml --epsilon 1 --out model.safetensors
+    """
+    from privet.cli.files import writable
+    from privet.cli.sources import Source
+
+    one_of(PROTECTIONS, protection=protect, remedy="--protect private")
+    if given("epsilon") and protect == "plain":
+        raise InvalidInput("--epsilon means nothing under plain", value=epsilon,
+                           bound="--protect private", remedy="--protect private --epsilon 1")
+    file = writable(out)
+    estimator = _fit(Source(data, target, schema_file, table, query), protect,
+                     number(epsilon, "--epsilon"),
+                     None if delta is None else number(delta, "--delta"), model)
+    from privet.estimators import save
+
+    save(estimator, file)
+    _report(estimator, file, as_json=as_json)
+
+
+def _fit(source: Any, protect: str, epsilon: float, delta: float | None, model: str | None) -> Any:
+    from privet.cli.sources import (
+        lacking,
+        missing_bounds,
+        model_for_target,
+        open_data,
+        protections,
+        require_schema,
+        require_target,
+    )
+
+    protected = protections([protect], [epsilon], delta)
+    require_schema(source, protected)
+    data = open_data(source)
+    require_target(data, source)
+    name = model_for_target(data, model)
+    from privet.estimators import Classifier, Regressor
+
+    target = data.schema.target
+    kind = Classifier if target is not None and target.is_classes else Regressor
+    try:
+        return kind(model=name, protect=protected[0]).fit(data)
+    except MissingBounds as error:
+        raise missing_bounds(source, error.problem, lacking(data)) from error
+
+
+def _report(estimator: Any, file: Path, *, as_json: bool) -> None:
+    from privet.claims import to_json
+    from privet.cli.console import print_json, say
+
+    if as_json:
+        print_json({"model": str(file), "guarantee": to_json(estimator.guarantee_),
+                    "cost": to_json(estimator.cost_)})
+        return
+    say(f"Model: {file}")
+    say(f"Guarantee: {estimator.guarantee_}")
+    say(f"Cost: {estimator.cost_}")
