@@ -37,7 +37,8 @@ def data_options(command: Command) -> Command:
                      help="The column to predict. Default: the target that the schema names."),
         click.option("--schema", "schema_file", metavar="FILE",
                      help="TOML file with the bounds, categories and target of the columns. "
-                     "'privet schema draft DATA' writes a first one."),
+                     "'privet schema draft DATA' writes a first one. Default: the file with "
+                     "DATA's name and the ending .toml, if there is one."),
         click.option("--table", metavar="NAME", help="The table to read, if DATA is a database."),
         click.option("--query", metavar="SQL", help="The query to read, if DATA is a database."),
     )):

@@ -12,7 +12,7 @@ from privet.errors import InvalidInput, positive
 
 if TYPE_CHECKING:
     from privet.claims import DPGuarantee
-    from privet.data import Schema
+    from privet.data import Dataset, Schema
 
 
 @click.group("schema", short_help="Draft or check a schema.")
@@ -141,24 +141,52 @@ def check(
     from privet.cli.console import Heading, print_json, print_table, say
     from privet.cli.sources import Source, open_data
 
-    rows = open_data(Source(data, schema_file=schema_file, table=table, query=query))
-    encoded = rows.encode() if rows.schema.target is not None else rows.features()
-    missing = list(encoded.missing_bounds)
+    rows = open_data(Source(data, schema_option=schema_file, table=table, query=query))
+    count, missing = _fit(rows)
     columns = [_column(column) for column in rows.schema.columns.values()]
+    hints = _hints(rows)
     if as_json:
-        print_json({"fits": True, "rows": len(encoded.x), "private_ready": not missing,
-                    "missing": missing, "columns": columns})
+        print_json({"fits": True, "rows": count, "private_ready": not missing,
+                    "missing": missing, "hints": hints, "columns": columns})
         return
     headings = (Heading("column"), Heading("kind"), Heading("allowed"),
                 Heading("missing", rank=1), Heading("from", rank=2))
-    print_table(f"{schema_file} fits {data}: {len(encoded.x)} rows", headings,
+    print_table(f"{schema_file} fits {data}: {count} rows", headings,
                 [tuple(column.values()) for column in columns])
+    for hint in hints:
+        say(hint)
     if missing:
         say("Not ready for private protections. What is missing:")
         for item in missing:
             say(f"  {item}")
     else:
         say("Ready for private protections.")
+
+
+def _fit(rows: Dataset) -> tuple[int, list[str]]:
+    """Read every row as training would: how many stay, and what the schema lacks to be private."""
+    from privet.data import Encoder
+
+    missing = list(Encoder(rows.schema).missing_bounds)
+    if rows.schema.bounds_from == "data":
+        missing.append('bounds known from the field instead of bounds_from = "data"')
+    if rows.schema.target is None:
+        missing.append('target = "COLUMN"')
+        return len(rows.features()), missing
+    return len(rows.encode().x), missing
+
+
+def _hints(rows: Dataset) -> list[str]:
+    """What is allowed, but may not be meant."""
+    hints = []
+    if rows.unused:
+        hints.append(f"Columns that the schema does not declare are left out: "
+                     f"{', '.join(rows.unused)}.")
+    repeated = [name for name in rows.repeated_identifiers() if name != rows.schema.unit.name]
+    if repeated and rows.schema.unit.is_row:
+        hints.append(f"Some values of {', '.join(repeated)} stand in several rows. If they are one "
+                     f'person, write [unit] with column = "{repeated[0]}" and max_rows.')
+    return hints
 
 
 def _column(column: Any) -> dict[str, str]:

@@ -24,9 +24,29 @@ class Source:
 
     data: str
     target: str | None = None
-    schema_file: str | None = None
+    schema_option: str | None = None
     table: str | None = None
     query: str | None = None
+
+    @property
+    def is_demo(self) -> bool:
+        """True if the data come with the package."""
+        return self.data.startswith(DEMO)
+
+    @property
+    def is_address(self) -> bool:
+        """True for a database's address, which may hold a password and is never printed."""
+        return "://" in self.data
+
+    @property
+    def schema_file(self) -> str | None:
+        """The schema's file: the one given, else the one of the same name beside the data."""
+        if self.schema_option is not None:
+            return self.schema_option
+        if self.is_demo:
+            return str(files("privet") / "demo" / "breast_cancer.toml")
+        beside = Path(self.data).with_suffix(".toml")
+        return str(beside) if not self.is_address and beside.is_file() else None
 
 
 def load_schema(path: str) -> Schema:
@@ -71,7 +91,7 @@ def open_data(source: Source, *, schema: Schema | None = None) -> Dataset:
 
     Args:
         source: what the user wrote.
-        schema: what the columns mean, if no file says it.
+        schema: what the columns mean, whatever a file beside the data says.
 
     Raises:
         DataError: the file does not exist or cannot be read.
@@ -80,14 +100,12 @@ def open_data(source: Source, *, schema: Schema | None = None) -> Dataset:
     from privet.data import read
 
     rows = source_of(source.data)
-    if source.schema_file is not None:
+    if schema is None and source.schema_file is not None:
         schema = load_schema(source.schema_file)
-    elif schema is None and source.data.startswith(DEMO):
-        schema = load_schema(str(files("privet") / "demo" / "breast_cancer.toml"))
-    name = source.data.removeprefix(DEMO) if source.data.startswith(DEMO) else None
     try:
         return read(rows, schema=schema, target=source.target, table=source.table,
-                    query=source.query, name=name)
+                    query=source.query,
+                    name=source.data.removeprefix(DEMO) if source.is_demo else None)
     except (PermissionError, IsADirectoryError) as error:
         raise DataError(f"the data cannot be read ({error.strerror})", value=source.data,
                         bound="a file that you may read", remedy=f"ls -l {source.data}") from error
@@ -127,7 +145,7 @@ def require_schema(source: Source, protections: Sequence[Protection]) -> None:
         DataError: there is no such data.
     """
     private = [protection.name for protection in protections if protection.name != "plain"]
-    if private and source.schema_file is None and not source.data.startswith(DEMO):
+    if private and source.schema_file is None:
         source_of(source.data)
         raise missing_bounds(source, f"{private[0]} needs bounds that do not come from the data, "
                              "and no schema gives them")
@@ -141,9 +159,8 @@ def missing_bounds(source: Source, problem: str, lines: Sequence[str] = ()) -> M
         problem: what is wrong.
         lines: what the schema lacks, ready to paste and fill in.
     """
-    address = "://" in source.data  # it may hold a password, which must not be printed
-    data = "DATA" if address else source.data
-    name = "data" if address else Path(source.data).stem
+    data = "DATA" if source.is_address else source.data
+    name = "data" if source.is_address else Path(source.data).stem
     target = f" --target {source.target}" if source.target else ""
     schema = source.schema_file or f"{name}.toml"
     steps = [] if source.schema_file else [f"privet schema draft {data}{target} > {schema}"]

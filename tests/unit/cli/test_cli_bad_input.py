@@ -1,0 +1,184 @@
+"""Bad input: one message with what to write, exit code 2, no traceback, no file left."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.cli_helpers import SCHEMA, Run, rows
+
+# name: (lines of the CSV, schema, further words, what the message must say)
+Case = tuple[list[str], str, list[str], list[str]]
+
+
+def edited(old: str, new: str) -> str:
+    assert old in SCHEMA
+    return SCHEMA.replace(old, new)
+
+
+def with_row(line: str) -> list[str]:
+    return [*rows(), line]
+
+
+CASES: dict[str, Case] = {
+    "schema names an absent column": (
+        rows(), SCHEMA + '\n[columns.weight]\nkind = "number"\nbounds = [0, 300]\n', [],
+        ["weight"],
+    ),
+    "target is not in the data": (rows(), SCHEMA, ["--target", "sick"], ["sick"]),
+    "target constant": (
+        ["age,city,ill"] + [f"{age},Bern,no" for age in range(40)], SCHEMA, [], ["ill"],
+    ),
+    "undeclared missing value": (with_row(",Bern,no"), SCHEMA, [], ["age", "missing"]),
+    "empty file": ([], SCHEMA, [], ["patients.csv"]),
+    "no rows": (["age,city,ill"], SCHEMA, [], ["rows"]),
+    "one class declared": (
+        rows(), edited('categories = ["no", "yes"]', 'categories = ["no"]'), [], ["ill"],
+    ),
+    "unknown category": (
+        with_row("30,Basel,no"), SCHEMA, [], ["city", "categories"],
+    ),
+    "text in a number": (with_row("old,Bern,no"), SCHEMA, [], ["age", "number"]),
+    "epsilon zero": (rows(), SCHEMA, ["--epsilon", "0"], ["epsilon", "0 < epsilon", "--epsilon 1"]),
+    "epsilon negative": (rows(), SCHEMA, ["--epsilon", "-1"], ["epsilon", "-1"]),
+    "epsilon nan": (rows(), SCHEMA, ["--epsilon", "nan"], ["epsilon", "nan"]),
+    "epsilon inf": (rows(), SCHEMA, ["--epsilon", "inf"], ["epsilon", "inf"]),
+    "epsilon text": (rows(), SCHEMA, ["--epsilon", "small"], ["epsilon", "small"]),
+    "delta too large": (rows(), SCHEMA, ["--delta", "0.5"], ["delta"]),
+    "delta not below one": (rows(), SCHEMA, ["--delta", "1"], ["delta"]),
+    "delta text": (rows(), SCHEMA, ["--delta", "tiny"], ["delta", "tiny"]),
+    "missing bounds": (rows(), edited("bounds = [0, 120]\n", ""), [], ["age", "bounds"]),
+    "bounds from the data": (
+        rows(), edited('bounds_from = "domain"', 'bounds_from = "data"'), [], ["data", "bounds"],
+    ),
+    "malformed TOML": (rows(), "[columns.age\nkind = ", [], ["patients.toml"]),
+    "unknown key": (rows(), edited("bounds = [0", "bound = [0"), [], ["bound", "bounds"]),
+    "bounds out of order": (rows(), edited("[0, 120]", "[120, 0]"), [], ["age", "[0, 120]"]),
+    "protection not built": (rows(), SCHEMA, ["--protect", "shared"], ["shared", "plain"]),
+    "model does not fit": (rows(), SCHEMA, ["--model", "linear"], ["linear", "--model logistic"]),
+    "no seeds": (rows(), SCHEMA, ["--seeds", "0"], ["seeds"]),
+}  # fmt: skip
+
+
+def put(folder: Path, lines: list[str], schema: str) -> None:
+    (folder / "patients.csv").write_text("".join(line + "\n" for line in lines))
+    (folder / "patients.toml").write_text(schema)
+
+
+def refused(done: Run, folder: Path, *said: str) -> None:
+    """One message, exit code 2, nothing on stdout and no new file."""
+    assert done.code == 2, done
+    assert done.out == ""
+    assert done.err.startswith("Error: "), done.err
+    assert "Traceback" not in done.err
+    for word in said:
+        assert word in done.err, f"{word!r} is not in {done.err!r}"
+    left = {path.name for path in folder.iterdir()}
+    assert left <= {"patients.csv", "patients.toml"}, left
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_compare_refuses(privet, tmp_path: Path, name: str) -> None:
+    lines, schema, words, said = CASES[name]
+    put(tmp_path, lines, schema)
+    done = privet("compare", "patients.csv", "--schema", "patients.toml", "--seeds", "2",
+                  "--html", "r.html", *words)  # fmt: skip
+    refused(done, tmp_path, *said)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_train_refuses(privet, tmp_path: Path, name: str) -> None:
+    lines, schema, words, said = CASES[name]
+    if "--seeds" in words:
+        pytest.skip("train has no seeds")
+    put(tmp_path, lines, schema)
+    done = privet("train", "patients.csv", "--schema", "patients.toml", "--out",
+                  "m.safetensors", *words)  # fmt: skip
+    if name == "target constant":
+        # One observed class of two declared ones is a private fact, so Private must not tell.
+        assert done.code in (0, 2)
+        return
+    refused(done, tmp_path, *said)
+
+
+def test_missing_file(privet, tmp_path: Path) -> None:
+    for words in (["compare"], ["train", "--out", "m"], ["schema", "draft"]):
+        refused(privet(*words, "nothing.csv"), tmp_path, "no such file", "nothing.csv")
+
+
+def test_missing_schema_file(privet, tmp_path: Path, patients: Path) -> None:
+    done = privet("compare", patients, "--schema", "none.toml")
+    refused(done, tmp_path, "none.toml", "privet schema draft")
+
+
+def test_no_target(privet, tmp_path: Path) -> None:
+    put(tmp_path, rows(), edited('target = "ill"\n', ""))
+    done = privet("compare", "patients.csv", "--schema", "patients.toml")
+    refused(done, tmp_path, "--target")
+
+
+def test_private_without_a_schema_says_how_to_get_one(privet, tmp_path: Path) -> None:
+    (tmp_path / "patients.csv").write_text("\n".join(rows()) + "\n")
+    done = privet("compare", "patients.csv", "--target", "ill", "--html", "r.html")
+    refused(done, tmp_path, "privet schema draft patients.csv --target ill > patients.toml",
+            "edit the bounds", "--schema patients.toml", "--protect plain")  # fmt: skip
+
+
+def test_private_by_bounds_from_data_says_what_to_edit(privet, tmp_path: Path) -> None:
+    put(tmp_path, rows(), SCHEMA.replace('"domain"', '"data"'))
+    done = privet("train", "patients.csv", "--schema", "patients.toml", "--out", "m")
+    refused(done, tmp_path, "edit the bounds in patients.toml", "bounds_from")
+
+
+@pytest.mark.parametrize("words", [
+    ["compare", "patients.csv", "--schema", "patients.toml", "--html", "no/r.html"],
+    ["train", "patients.csv", "--schema", "patients.toml", "--out", "no/m.safetensors"],
+    ["schema", "draft", "patients.csv", "--out", "no/s.toml"],
+    ["demo", "--html", "no/r.html"],
+])  # fmt: skip
+def test_a_folder_that_does_not_exist_is_refused_before_any_work(
+    privet, tmp_path: Path, words: list[str], monkeypatch
+) -> None:
+    import privet.cli.sources as sources
+
+    def read(*_: object, **__: object) -> None:
+        raise AssertionError("data were read")
+
+    monkeypatch.setattr(sources, "open_data", read)
+    monkeypatch.setattr(sources, "source_of", read)
+    put(tmp_path, rows(), SCHEMA)
+    refused(privet(*words), tmp_path, "does not exist", "mkdir -p no")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_may_not_be_written(privet, tmp_path: Path) -> None:
+    put(tmp_path, rows(), SCHEMA)
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+    done = privet("train", "patients.csv", "--schema", "patients.toml", "--out", "locked/m")
+    assert done.code == 2
+    assert "cannot be written" in done.err
+    assert not list(locked.iterdir())
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["compare", "patients.csv", "--protect", "plain", "--epsilon", "1"], "--epsilon means"),
+    (["train", "patients.csv", "--protect", "plain", "--epsilon", "1", "--out", "m"],
+     "--epsilon means"),
+    (["compare", "patients.csv", "--open"], "--html"),
+    (["schema", "draft", "patients.csv", "--epsilon", "1"], "--private"),
+    (["schema", "draft", "patients.csv", "--private"], "--epsilon"),
+    (["schema", "draft", "patients.csv", "--private", "--epsilon", "0"], "epsilon"),
+    (["predict", "no.safetensors", "patients.csv"], "privet train"),
+    (["compare", "demo:titanic"], "demo:breast-cancer"),
+])  # fmt: skip
+def test_options_that_contradict(privet, tmp_path: Path, words: list[str], said: str) -> None:
+    put(tmp_path, rows(), SCHEMA)
+    refused(privet(*words), tmp_path, said)
+
+
+def test_a_file_that_is_no_model(privet, tmp_path: Path, patients: Path) -> None:
+    done = privet("predict", patients, patients)
+    refused(done, tmp_path, "patients.csv")
