@@ -23,7 +23,8 @@ def name_of(path: Path) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p)], ids=name_of)
 def test_page_works_for_its_reader(page, tmp_path):
-    shutil.copy(ROOT / "examples" / "patients.csv", tmp_path)
+    for name in ("patients.csv", "patients.toml"):
+        shutil.copy(ROOT / "examples" / name, tmp_path)
     reader = Reader(tmp_path)
     for block in blocks(page):
         reader.follow(block)
