@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from privet.data.values import Scalar, label
+from privet.data.tomlfile import heading
 from privet.errors import SchemaError
 
 KINDS = ("number", "integer", "category", "boolean", "identifier", "ignore")
@@ -96,7 +97,7 @@ def parse_column(name: str, entry: Any, *, bounds_from: str = "domain") -> Colum
         SchemaError: an unknown key, or a value that cannot be meant; names column and line.
     """
     if not isinstance(entry, Mapping):
-        _refuse(name, "is no table", entry, "a table", f"[columns.{name}]")
+        _refuse(name, "is no table", entry, "a table", heading(name))
     for key in entry:
         if key not in _KEYS:
             _refuse(name, f"has an unknown key {key!r}", key, "one of " + ", ".join(_KEYS),
@@ -171,7 +172,7 @@ def _check_fill(column: Column) -> None:
 
 
 def _refuse(name: str, problem: str, value: Any, bound: str, remedy: str) -> NoReturn:
-    line = remedy if remedy.startswith("[") else f"{remedy}   # under [columns.{name}]"
+    line = remedy if remedy.startswith("[") else f"{remedy}   # under {heading(name)}"
     raise SchemaError(f"column {name!r} {problem}", value=value, bound=bound, remedy=line)
 
 

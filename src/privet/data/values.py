@@ -12,13 +12,14 @@ Every reader ends in `canonical`, so that equal data give equal batches from eve
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
+from privet.data.tomlfile import heading
 from privet.errors import DataError
 
 Array = np.ndarray[Any, Any]
@@ -31,6 +32,7 @@ UNKNOWN = -2
 """Code of a value outside the declared categories in `codes`."""
 
 _EXACT = 2**53
+_LARGEST = float(np.finfo(np.float64).max)
 _TRUTHS = {"true": 1, "t": 1, "yes": 1, "y": 1, "1": 1, "false": 0, "f": 0, "no": 0, "n": 0, "0": 0}
 _MISSING_TYPES = frozenset({"NoneType", "NAType", "NaTType"})
 
@@ -103,7 +105,7 @@ def _numbers_from_objects(values: Array, absent: Array, kinds: set[type]) -> Arr
     if whole and largest > _EXACT:
         return np.where(absent, None, values)
     out = np.full(len(values), np.nan)
-    out[~absent] = values[~absent].astype(np.float64)
+    out[~absent] = [_number(value) for value in values[~absent]]
     return out
 
 
@@ -117,16 +119,25 @@ def to_numbers(values: Array, *, column: str) -> Array:
         numbers = values.astype(np.float64)
     else:
         try:
-            cells = [np.nan if v is None or v == "" else float(v) for v in values]
+            cells = [_number(value) for value in values]
         except (TypeError, ValueError):
             raise DataError(
                 f"column {column!r} holds text that is not a number",
                 bound='numbers, as its kind = "number" says',
-                remedy=f'kind = "category"   # or "ignore", under [columns.{column}]',
+                remedy=f'kind = "category"   # or "ignore", under {heading(column)}',
             ) from None
         numbers = np.array(cells, dtype=np.float64)
     numbers[np.isinf(numbers)] = np.nan
     return numbers
+
+
+def _number(value: Any) -> float:
+    if is_missing(value) or (isinstance(value, str) and not value.strip()):
+        return np.nan
+    try:
+        return float(value)
+    except OverflowError:  # a whole number beyond float64 is as far out as can be, not missing
+        return _LARGEST if value > 0 else -_LARGEST
 
 
 def label(value: Any) -> str | None:
@@ -140,10 +151,28 @@ def label(value: Any) -> str | None:
     return str(value).strip()
 
 
+class _Memo(dict[Any, Any]):
+    """Remembers what a function said of each text."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def __missing__(self, key: Any) -> Any:
+        said = self[key] = self.function(key)
+        return said
+
+
+def _remember(function: Callable[[Any], Any], values: Array) -> Callable[[Any], Any]:
+    # only where equal keys mean the same cell: 1, 1.0 and True are equal keys, but no equal labels
+    text = set(map(type, values)) <= {str, type(None)}
+    return _Memo(function).__getitem__ if text else function
+
+
 def labels(values: Array) -> Array:
     """`label` of every cell of a canonical column, (n,) object."""
     if values.dtype == object:
-        return _objects([label(value) for value in values])
+        return _objects([*map(_remember(label, values), values)])
     unique, inverse = np.unique(values, return_inverse=True)
     return _objects([label(value) for value in unique.tolist()])[inverse]
 
@@ -151,11 +180,15 @@ def labels(values: Array) -> Array:
 def codes(values: Array, table: dict[str, int]) -> Array:
     """Look up each cell's label: (n,) int64, `MISSING` and `UNKNOWN` below zero."""
     if values.dtype == object:
-        found = [_code(label(value), table) for value in values]
-        return np.array(found, dtype=np.int64)
+
+        def look(value: Any) -> int:
+            return _code(label(value), table)
+
+        found = map(_remember(look, values), values)
+        return np.fromiter(found, dtype=np.int64, count=len(values))
     unique, inverse = np.unique(values, return_inverse=True)
-    found = [_code(label(value), table) for value in unique.tolist()]
-    return np.array(found, dtype=np.int64)[inverse]
+    coded = [_code(label(value), table) for value in unique.tolist()]
+    return np.array(coded, dtype=np.int64)[inverse]
 
 
 def _code(text: str | None, table: dict[str, int]) -> int:
@@ -168,3 +201,10 @@ def truths(values: Array) -> Array:
         return codes(values, _TRUTHS)
     return codes(_objects([v.strip().lower() if isinstance(v, str) else v for v in values]),
                  _TRUTHS)
+
+
+def concatenate(parts: Sequence[Array]) -> Array:
+    """Join canonical pieces of one column, whose types may differ, to one canonical column."""
+    if len({part.dtype for part in parts}) == 1:
+        return np.concatenate(parts)
+    return canonical(np.concatenate([part.astype(object) for part in parts]))

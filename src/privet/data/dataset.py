@@ -1,0 +1,260 @@
+"""A table with its schema: the one thing that estimators and protections are given."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from privet.data.encode import Encoded, Encoder
+from privet.data.schema import Schema, unknown_column
+from privet.data.source import BATCH, Frame, Source
+from privet.data.values import MISSING, Array, Batch, codes, concatenate, labels
+from privet.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Rows of a source, with what the schema says of them. The rows are never held whole.
+
+    Attributes:
+        source: where the rows come from.
+        schema: what they may be.
+        name: what tables and reports call the data.
+
+    Raises:
+        UnknownColumn: the schema declares a feature that the data lack.
+    """
+
+    source: Source
+    schema: Schema
+    name: str = "data"
+
+    def __post_init__(self) -> None:
+        for column in self.schema.features:
+            self._require(column.name)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of all columns of the data."""
+        return self.source.columns
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """The columns of the data that the schema does not declare; they are left out."""
+        known = {*self.schema.columns, self.schema.unit.name}
+        return tuple(name for name in self.columns if name not in known)
+
+    def batches(self, columns: Sequence[str] | None = None, size: int = BATCH) -> Iterator[Batch]:
+        """Scan the rows from the start: canonical batches of some columns (None: all).
+
+        Raises:
+            UnknownColumn: a column is not in the data.
+        """
+        for name in columns or ():
+            self._require(name)
+        return self.source.batches(columns, size)
+
+    def count(self) -> int:
+        """Count the rows, those included that training drops."""
+        if isinstance(self.source, Frame):
+            return int(self.source.rows)
+        name = self.columns[:1]
+        return sum(len(batch[name[0]]) for batch in self.source.batches(name)) if name else 0
+
+    def with_schema(self, schema: Schema) -> Dataset:
+        """Return the same rows under another schema."""
+        return Dataset(self.source, schema, self.name)
+
+    def with_target(self, name: str) -> Dataset:
+        """Return the same rows, predicting another column."""
+        return self.with_schema(self.schema.with_target(name))
+
+    def arrays(self, columns: Sequence[str] | None = None) -> Batch:
+        """Return whole raw columns, (n,) canonical each; holds them in memory.
+
+        Raises:
+            UnknownColumn: a column is not in the data.
+            DataError: there is no row.
+        """
+        names = self.columns if columns is None else tuple(columns)
+        parts: dict[str, list[Array]] = {name: [] for name in names}
+        for batch in self.batches(names):
+            for name in names:
+                parts[name].append(batch[name])
+        self._require_rows(any(map(len, parts.values())))
+        return {name: concatenate(pieces) for name, pieces in parts.items()}
+
+    def encode(self, *, encoding: str = "scaled") -> Encoded:
+        """Encode features, target and privacy units batch by batch.
+
+        Rows go that the schema says to drop: a missing value under "drop-row", or no unit's id.
+
+        Raises:
+            SchemaError: no target is declared, or the rows are not what the schema says.
+            UnknownColumn: the target or the unit's id is not in the data.
+            DataError: no row is left.
+        """
+        encoder = Encoder(self.schema, encoding)
+        target, unit = self.schema.required_target(), self.schema.unit
+        names = [column.name for column in self.schema.features] + [target.name]
+        names += [] if unit.is_row else [unit.name]
+        xs: list[Array] = []
+        ys: list[Array] = []
+        ids: list[Array] = []
+        seen = False
+        for raw in self.batches(names):
+            seen |= len(raw[target.name]) > 0
+            batch = encoder.drop(raw)
+            xs.append(encoder.encode(batch))
+            ys.append(encoder.encode_target(batch))
+            named = encoder.unit_labels(batch)
+            if named is not None:
+                ids.append(named)
+        self._require_rows(seen)
+        x = _joined(xs, len(encoder.names))
+        if not len(x):
+            raise DataError("every row has a missing value that drops it", bound="rows to learn",
+                            remedy='missing = "level"   # instead of "drop-row"')
+        return Encoded(
+            x=x,
+            y=np.concatenate(ys),
+            unit=None if unit.is_row else _numbered(ids),
+            names=encoder.names,
+            bounds=encoder.bounds,
+            target=target,
+            missing_bounds=encoder.missing_bounds,
+        )
+
+    def features(self, *, encoding: str = "scaled") -> Array:
+        """Encode the features of all rows, (n, d), for prediction: no row is dropped.
+
+        Raises:
+            SchemaError: the rows are not what the schema says.
+            DataError: there is no row.
+        """
+        encoder = Encoder(self.schema, encoding)
+        names = [column.name for column in self.schema.features]
+        parts = [encoder.encode(batch) for batch in self.batches(names)]
+        self._require_rows(any(map(len, parts)))
+        return _joined(parts, len(encoder.names))
+
+    def repeated_identifiers(self) -> tuple[str, ...]:
+        """Name the identifier columns in which some value stands in several rows.
+
+        Reads private rows: where it decides to refuse, it does so before anything is released.
+        """
+        found = []
+        for name in self.schema.identifiers:
+            if name not in self.columns:
+                continue
+            values = self.arrays([name])[name]
+            named = labels(values)[codes(values, {}) != MISSING]
+            if len(set(named.tolist())) < len(named):
+                found.append(name)
+        return tuple(found)
+
+    def _require(self, name: str) -> None:
+        if name not in self.columns:
+            raise unknown_column(f"{self.name} has no such column", name, self.columns,
+                                 remedy="[columns.{}]")
+
+    def _require_rows(self, some: bool) -> None:
+        if not some:
+            raise DataError(f"{self.name} holds no rows", bound="at least one row")
+
+
+def read(
+    source: Any,
+    *,
+    schema: Schema | str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    target: str | None = None,
+    query: str | None = None,
+    table: str | None = None,
+    name: str | None = None,
+) -> Dataset:
+    """Open data: a file, a frame, arrays, a database; nothing is loaded yet.
+
+    Args:
+        source: a path, a URL, a frame, a mapping of arrays, a pair of arrays, or a `Source`.
+        schema: a schema, its file or its content. None takes the TOML file of the same name
+            beside a data file, or else guesses from the data, which is enough for `Plain` alone.
+        target: the column to predict, instead of the schema's.
+        query: SQL that selects the rows, where the source is a database.
+        table: the table, where the source holds several.
+        name: what reports call the data; the file's name unless given.
+
+    Raises:
+        DataError: the data cannot be read.
+        SchemaError: the schema cannot be read or does not fit.
+        UnknownColumn: a declared column, or the target, is not in the data.
+    """
+    if isinstance(source, Dataset):
+        opened, known = source.source, source.schema
+        schema, name = (known if schema is None else schema), name or source.name
+    else:
+        opened = _open(source, query=query, table=table)
+    if schema is None:
+        schema = _beside(source)
+    name = name or _name(source, opened)
+    if schema is None:
+        if target is not None and target not in opened.columns:
+            raise unknown_column(f"{name} has no such column as the target", target,
+                                 opened.columns, remedy='target = "{}"')
+        return Dataset(opened, Schema.infer(opened.batches(), target=target), name)
+    if isinstance(schema, (str, os.PathLike)):
+        schema = Schema.load(schema)
+    elif not isinstance(schema, Schema):
+        schema = Schema.parse(schema)
+    return Dataset(opened, schema if target is None else schema.with_target(target), name)
+
+
+def _open(source: Any, *, query: str | None, table: str | None) -> Source:
+    if isinstance(source, Source):
+        return source
+    if isinstance(source, Mapping):
+        return Frame(source)
+    from privet.data.readers import open_source
+
+    return open_source(source, query=query, table=table)
+
+
+def _file(source: Any) -> Path | None:
+    if not isinstance(source, (str, os.PathLike)) or "://" in os.fspath(source):
+        return None
+    return Path(source)
+
+
+def _beside(source: Any) -> Path | None:
+    file = _file(source)
+    if file is None:
+        return None
+    beside = file.with_suffix(".toml")
+    return beside if beside != file and beside.is_file() else None
+
+
+def _name(source: Any, opened: Source) -> str:
+    file = _file(source)
+    return opened.describe if file is None else file.stem
+
+
+def _joined(parts: list[Array], width: int) -> Array:
+    # Parts go as they are copied, so that the peak is one copy and one batch, not two copies.
+    out = np.empty((sum(map(len, parts)), width))
+    end = len(out)
+    while parts:
+        part = parts.pop()
+        out[end - len(part) : end] = part
+        end -= len(part)
+    return out
+
+
+def _numbered(parts: list[Array]) -> Array:
+    """Number labels 0..U-1 in their own order, whatever the order of rows."""
+    named = np.concatenate(parts)
+    order = {text: number for number, text in enumerate(sorted(set(named.tolist())))}
+    return np.fromiter((order[text] for text in named), dtype=np.int64, count=len(named))

@@ -1,0 +1,369 @@
+"""The schema: what every column may hold, what is predicted, and who one person is.
+
+Its file::
+
+    target = "survived"
+    bounds_from = "domain"            # or "dp"; "data" is not public
+
+    [unit]                            # or: unit = "row"
+    column = "patient_id"
+    max_rows = 10
+
+    [columns.age]
+    kind = "number"
+    bounds = [0, 120]
+    missing = "level"
+
+    [columns.survived]
+    kind = "category"
+    categories = ["no", "yes"]
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from privet.data.columns import ORIGINS, Column, parse_column
+from privet.data.tomlfile import heading, read_toml, to_toml, write_atomically
+from privet.data.types import Target, Unit
+from privet.data.values import Batch, Scalar
+from privet.errors import SchemaError, UnknownColumn
+
+_KEYS = ("target", "unit", "bounds_from", "columns")
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What is known of a table without looking at it.
+
+    Attributes:
+        columns: the declared columns by name, in the order of the encoded features.
+        target_name: the column that is predicted, if any.
+        unit: the privacy unit.
+        comment: lines at the top of the file; not part of the meaning.
+
+    Raises:
+        SchemaError: target or unit contradict the columns.
+    """
+
+    columns: dict[str, Column]
+    target_name: str | None = None
+    unit: Unit = Unit()
+    comment: str | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "columns", dict(self.columns))
+        if not self.columns:
+            raise SchemaError("the schema declares no column", bound="one table for each column",
+                              remedy='[columns.age]\n         kind = "number"')
+        _check_unit(self)
+        if self.target_name is not None:
+            _check_target(self, self.target_name)
+
+    @property
+    def target(self) -> Target | None:
+        """What is predicted; None for a schema that only describes."""
+        if self.target_name is None:
+            return None
+        column = self.columns[self.target_name]
+        if column.is_numeric:
+            low, high = column.range or (None, None)
+            return Target(column.name, low=low, high=high)
+        return Target(column.name, classes=column.levels)
+
+    @property
+    def features(self) -> tuple[Column, ...]:
+        """The columns a model sees: used ones but the target."""
+        return tuple(
+            column for name, column in self.columns.items()
+            if column.is_used and name != self.target_name
+        )
+
+    @property
+    def identifiers(self) -> tuple[str, ...]:
+        """The columns declared as identifiers, the privacy unit's first."""
+        named = [name for name, column in self.columns.items() if column.kind == "identifier"]
+        own = [] if self.unit.is_row else [self.unit.name]
+        return tuple(dict.fromkeys(own + named))
+
+    @property
+    def bounds_from(self) -> str:
+        """The least public origin of any bound, bin or category in use.
+
+        One column whose bounds were taken from the data makes the whole schema "data".
+        """
+        used = [column for column in self.columns.values() if column.is_used]
+        found = {
+            column.bounds_from for column in used
+            if column.range is not None or column.categories is not None
+        }
+        return next((origin for origin in ("data", "dp") if origin in found), "domain")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Schema:
+        """Read a schema's TOML file, comments included.
+
+        Raises:
+            SchemaError: the file cannot be read, or says what no schema can mean.
+        """
+        content, comments = read_toml(path)
+        schema = cls.parse(content)
+        columns = {
+            name: replace(column, comment=comments.get(("columns", name)))
+            for name, column in schema.columns.items()
+        }
+        return replace(schema, columns=columns, comment=comments.get(()))
+
+    @classmethod
+    def parse(cls, content: Mapping[str, Any]) -> Schema:
+        """Read a mapping with the keys of the file, strictly.
+
+        Raises:
+            SchemaError: an unknown key, or a value that cannot be meant.
+        """
+        if not isinstance(content, Mapping):
+            raise SchemaError("a schema is a mapping or a TOML file", value=type(content).__name__,
+                              bound="keys " + ", ".join(_KEYS))
+        for key in content:
+            if key not in _KEYS:
+                raise SchemaError(f"the schema has an unknown key {key!r}", value=key,
+                                  bound="one of " + ", ".join(_KEYS), remedy=_nearest(str(key)))
+        origin = content.get("bounds_from", "domain")
+        if origin not in ORIGINS:
+            raise SchemaError("the schema has no usable bounds_from", value=origin,
+                              bound="one of " + ", ".join(ORIGINS),
+                              remedy='bounds_from = "domain"')
+        tables = content.get("columns", {})
+        if not isinstance(tables, Mapping):
+            raise SchemaError("columns is no table", value=tables, bound="one table per column",
+                              remedy='[columns.age]\n         kind = "number"')
+        columns = {
+            str(name): parse_column(str(name), entry, bounds_from=origin)
+            for name, entry in tables.items()
+        }
+        return cls(columns, _parse_target(content.get("target")), _parse_unit(content.get("unit")))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `parse` reads back to an equal schema, as the file writes it."""
+        out: dict[str, Any] = {}
+        if self.target_name is not None:
+            out["target"] = self.target_name
+        origin = self.bounds_from
+        if origin != "domain":
+            out["bounds_from"] = origin
+        if not self.unit.is_row:
+            out["unit"] = {"column": self.unit.name, "max_rows": self.unit.max_rows}
+        out["columns"] = {
+            name: column.to_dict(bounds_from=origin) for name, column in self.columns.items()
+        }
+        return out
+
+    def to_toml(self) -> str:
+        """Return the text of the file, comments included."""
+        comments = {
+            ("columns", name): column.comment
+            for name, column in self.columns.items() if column.comment
+        }
+        return to_toml(self.to_dict(), {**comments, (): self.comment or ""})
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the TOML file, whole or not at all.
+
+        Raises:
+            SchemaError: the file cannot be written; what was there stays.
+        """
+        try:
+            write_atomically(path, self.to_toml().encode())
+        except OSError as error:
+            raise SchemaError(f"the schema cannot be written ({error.strerror})",
+                              value=str(path), bound="a writable folder") from error
+
+    def with_target(self, name: str) -> Schema:
+        """Return the schema that predicts another column.
+
+        Raises:
+            UnknownColumn: the schema does not declare it.
+            SchemaError: the column cannot be a target.
+        """
+        return replace(self, target_name=name)
+
+    def required_target(self) -> Target:
+        """Return the target.
+
+        Raises:
+            SchemaError: the schema has none.
+        """
+        if self.target is None:
+            names = [column.name for column in self.features]
+            raise SchemaError("the schema does not say what to predict",
+                              bound="target = one of " + ", ".join(names[:20]),
+                              remedy=f'target = "{names[-1] if names else "..."}"')
+        return self.target
+
+    @classmethod
+    def for_arrays(
+        cls,
+        low: Any,
+        high: Any,
+        *,
+        classes: Sequence[Any] | None = None,
+        target_range: tuple[float, float] | None = None,
+        unit: Unit | None = None,
+        bounds_from: str = "domain",
+    ) -> Schema:
+        """Declare an array of numbers: columns x0 .. x{d-1}, target y.
+
+        Args:
+            low, high: (d,) bounds; a pair that is not finite stays undeclared.
+            classes: the classes of y, at least two; None for a number.
+            target_range: (low, high) of y where it is a number.
+            unit: the privacy unit; its id column is added.
+            bounds_from: where all of this is known from.
+
+        Raises:
+            SchemaError: bounds out of order or of unequal length, or unusable classes.
+        """
+        lows, highs = np.atleast_1d(np.asarray(low, float)), np.atleast_1d(np.asarray(high, float))
+        if lows.shape != highs.shape or lows.ndim != 1:
+            raise SchemaError("low and high must be of one length", value=(lows.shape, highs.shape),
+                              bound="(d,) and (d,)")
+        tables: dict[str, Any] = {
+            f"x{index}": _number_table(pair)
+            for index, pair in enumerate(zip(lows.tolist(), highs.tolist(), strict=True))
+        }
+        if classes is not None:
+            named = [_plain(item) for item in classes]
+            boolean = named == [False, True] and all(isinstance(item, bool) for item in named)
+            tables["y"] = (
+                {"kind": "boolean"} if boolean else {"kind": "category", "categories": named}
+            )
+        else:
+            tables["y"] = _number_table(target_range)
+        content = {"target": "y", "bounds_from": bounds_from, "columns": tables}
+        if unit is not None and not unit.is_row:
+            content["unit"] = {"column": unit.name, "max_rows": unit.max_rows}
+        return cls.parse(content)
+
+    @classmethod
+    def infer(
+        cls, batches: Iterable[Batch], *, target: str | None = None, unit: Unit | None = None
+    ) -> Schema:
+        """Guess a schema from canonical batches; everything in it is marked as not private.
+
+        Raises:
+            DataError: there is no row.
+            UnknownColumn: the target is not among the columns.
+        """
+        from privet.data.infer import infer
+
+        return infer(batches, target=target, unit=unit or Unit())
+
+
+def close_names(name: str, names: Iterable[str], *, most: int = 3) -> list[str]:
+    """Return the names most like a mistyped one, capitals ignored."""
+    lower: dict[str, str] = {}
+    for known in names:
+        lower.setdefault(known.lower(), known)
+    return [lower[key] for key in difflib.get_close_matches(name.lower(), lower, n=most)]
+
+
+def unknown_column(
+    problem: str, name: str, names: Iterable[str], *, remedy: str = "{}"
+) -> UnknownColumn:
+    """Return the error for a column that is not there; `remedy` has a slot for a close name."""
+    names = list(names)
+    near = close_names(name, names)
+    shown = ", ".join(near or names[:10]) + ("" if near or len(names) <= 10 else ", ...")
+    return UnknownColumn(
+        problem,
+        value=name,
+        bound=("perhaps " if near else "one of ") + shown if shown else None,
+        remedy=remedy.replace("{}", near[0]) if near else None,
+    )
+
+
+def _nearest(key: str) -> str:
+    lines = {"target": 'target = "..."', "unit": 'unit = "row"',
+             "bounds_from": 'bounds_from = "domain"', "columns": "[columns.NAME]"}
+    close = difflib.get_close_matches(key, _KEYS, n=1, cutoff=0.4)
+    return lines[close[0]] if close else f"{heading(key)}   # for a column"
+
+
+def _parse_target(value: Any) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise SchemaError("the target must be the name of a column", value=value, bound="a text",
+                          remedy='target = "..."')
+    return value
+
+
+def _parse_unit(value: Any) -> Unit:
+    if value is None or value == "row":
+        return Unit()
+    if not isinstance(value, Mapping):
+        column = value if isinstance(value, str) else "..."
+        raise SchemaError("the unit must be a row or name its id column", value=value,
+                          bound='unit = "row", or a table [unit]',
+                          remedy=f'[unit]\n         column = "{column}"\n         max_rows = 1')
+    for key in value:
+        if key not in ("column", "max_rows"):
+            close = difflib.get_close_matches(str(key), ("column", "max_rows"), n=1, cutoff=0.3)
+            line = "max_rows = 1" if close == ["max_rows"] else 'column = "..."'
+            raise SchemaError(f"the unit has an unknown key {key!r}", value=key,
+                              bound="column, max_rows", remedy=f"{line}   # under [unit]")
+    column, rows = value.get("column"), value.get("max_rows", 1)
+    if not isinstance(column, str) or column in ("", "row"):
+        raise SchemaError("the unit does not name its id column", value=column,
+                          bound="the name of a column", remedy='column = "..."   # under [unit]')
+    if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
+        raise SchemaError("the unit has no usable max_rows", value=rows,
+                          bound="a whole number of at least 1",
+                          remedy="max_rows = 1   # under [unit]")
+    return Unit(column, rows)
+
+
+def _check_unit(schema: Schema) -> None:
+    column = schema.columns.get(schema.unit.name)
+    if schema.unit.is_row or column is None or column.kind == "identifier":
+        return
+    raise SchemaError("the privacy unit's column must not reach the model", value=column.kind,
+                      bound='kind = "identifier"',
+                      remedy=f'kind = "identifier"   # under {heading(column.name)}')
+
+
+def _check_target(schema: Schema, name: str) -> None:
+    column = schema.columns.get(name)
+    if column is None:
+        raise unknown_column("the schema declares no such column as the target", name,
+                             schema.columns, remedy='target = "{}"')
+    under = f"   # under {heading(name)}"
+    if not column.is_used:
+        raise SchemaError(f"the target {name!r} cannot be predicted", value=column.kind,
+                          bound='kind = "category", "boolean", "number" or "integer"',
+                          remedy=f'kind = "category"{under}')
+    if column.kind == "category" and len(column.levels) < 2:
+        raise SchemaError(f"the target {name!r} has a single class", bound="at least two classes",
+                          remedy=f'categories = ["a", "b"]{under}')
+    if column.missing not in ("refuse", "drop-row"):
+        raise SchemaError(f"the target {name!r} cannot be replaced where it is missing",
+                          value=column.missing, bound='missing = "refuse" or "drop-row"',
+                          remedy=f'missing = "drop-row"{under}')
+    if column.other != "refuse":
+        raise SchemaError(f"the target {name!r} must name all its classes", value=column.other,
+                          bound='other = "refuse"', remedy=f'other = "refuse"{under}')
+
+
+def _number_table(pair: tuple[float, float] | None) -> dict[str, Any]:
+    if pair is None or not np.isfinite(pair).all():
+        return {"kind": "number"}
+    return {"kind": "number", "bounds": [float(pair[0]), float(pair[1])]}
+
+
+def _plain(value: Any) -> Scalar:
+    plain = value.item() if isinstance(value, np.generic) else value
+    return plain  # type: ignore[no-any-return]  # parse_column refuses what is no scalar
