@@ -1,0 +1,202 @@
+"""CSV and TSV files, plain or gzipped, scanned by DuckDB as text and typed cell by cell.
+
+Why not DuckDB's own types: its sniffer looks at a sample, so a later row can raise; and even
+over the whole file, a column's type is a function of every row in it. One person's odd cell
+would then change how all other people's cells are read ("1.50" stays text in one data set and
+is the number 1.5 in its neighbour), and the sensitivity that differential privacy counts on is
+gone (rule 14: what is found in the data never changes what happens to other rows). Here the
+meaning of a cell depends on that cell alone:
+
+* blank, NULL, null, NA, NaN, nan (quoted or not): missing;
+* true, True, TRUE, false, False, FALSE: a truth value;
+* a whole number without plus sign or leading zeros that fits 64 bits: that integer;
+* a decimal number with a point, or a signed exponent (1.5, .5, 1e-05), inf, -inf: that float;
+* everything else: text as it stands, so 007, +49301234, 1,5 and 12e4 keep their characters.
+
+Only the array type of a batch follows from its cells together; `values.label` and
+`values.to_numbers` read the same cell the same way in each of them. Numbers that float64
+cannot hold beside others stay exact, as objects.
+
+Layout: the first line names the columns, unless one of its cells is a number; then the file has
+no header and the columns are column0, column1, ... The separator is the one of comma,
+semicolon, tab and bar that stands most often in the first line outside quotes (tab in a .tsv).
+A line with another number of cells raises; blank lines are skipped where there are two columns
+or more, and a missing value where there is one.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from privet.data.readers.arrow_stream import Piece
+from privet.data.readers.base import MARKS, Reader, unique_names
+from privet.data.readers.duck import Field, connect, file_pattern, guarded, one, stream, text
+from privet.data.values import Array, Batch
+from privet.errors import DataError
+
+_HEAD = 1 << 20
+_SEPARATORS = (",", ";", "\t", "|")
+_WHOLE = r"-?(0|[1-9][0-9]{0,18})"
+_MANTISSA = r"((0|[1-9][0-9]*)\.[0-9]*|\.[0-9]+)"
+_DECIMAL = rf"-?({_MANTISSA}([eE][+-]?[0-9]+)?|(0|[1-9][0-9]*)[eE][+-][0-9]+|inf)"
+_TRUTHS = ("true", "True", "TRUE", "false", "False", "FALSE")
+_EXACT = 2**53
+
+
+class Layout(NamedTuple):
+    """What the first line says: the names, whether it is a header, the separator."""
+
+    names: tuple[str, ...]
+    header: bool
+    separator: str
+
+
+def delimited_reader(path: str, *, describe: str, tabs: bool = False) -> Reader:
+    """A reader of one delimited text file.
+
+    Raises:
+        DataError: the file is empty, not UTF-8, or its first line names a column twice.
+    """
+    layout = sniff(path, describe=describe, tabs=tabs)
+    numbers = {name: index for index, name in enumerate(layout.names)}
+    source = _scan(path, layout)
+
+    def pull(wanted: tuple[str, ...], size: int) -> Iterator[Batch]:
+        # Our own column names: DuckDB's ignore case, a file's do not.
+        fields = [cell_field(f"c{numbers[name]}") for name in wanted]
+        select = ", ".join(
+            f"{part} AS p{i}_{j}" for i, f in enumerate(fields) for j, part in enumerate(f.parts)
+        )
+
+        def start() -> Iterator[list[Array]]:
+            with connect() as con:
+                yield from stream(con.sql(f"SELECT {select} FROM {source}"), fields, size)
+
+        for arrays in guarded(start, describe):
+            yield dict(zip(wanted, arrays, strict=True))
+
+    note = "" if layout.header else ", without a header line"
+    return Reader(layout.names, describe + note, pull)
+
+
+def _scan(path: str, layout: Layout) -> str:
+    columns = ", ".join(f"c{i}: 'VARCHAR'" for i in range(len(layout.names)))
+    options = {
+        "columns": "{" + columns + "}",
+        "auto_detect": "false",
+        "header": str(layout.header).lower(),
+        "delim": text(layout.separator),
+        "quote": text('"'),
+        "escape": text('"'),
+        "strict_mode": "true",
+        "compression": text("gzip" if path.lower().endswith(".gz") else "none"),
+    }
+    given = ", ".join(f"{key} = {value}" for key, value in options.items())
+    return f"read_csv({file_pattern(path)}, {given})"
+
+
+def sniff(path: str, *, describe: str, tabs: bool = False) -> Layout:
+    """Read the first line only.
+
+    Raises:
+        DataError: nothing to read, not UTF-8, or a column named twice.
+    """
+    head = _head(path, describe)
+    separator = "\t" if tabs else _separator(head)
+    try:
+        cells = next(csv.reader(io.StringIO(head, newline=""), delimiter=separator), [])
+    except csv.Error:
+        raise DataError(f"the first line of {describe} is no delimited text",
+                        remedy="name,age,city") from None
+    if not any(cell.strip() for cell in cells):
+        raise DataError(f"the first line of {describe} is blank", bound="the columns' names",
+                        remedy="name,age,city")
+    if any(re.fullmatch(f"{_WHOLE}|{_DECIMAL}", cell.strip()) for cell in cells):
+        return Layout(tuple(f"column{i}" for i in range(len(cells))), False, separator)
+    names = [cell.strip() or f"column{i}" for i, cell in enumerate(cells)]
+    return Layout(unique_names(names, describe=describe), True, separator)
+
+
+def _head(path: str, describe: str) -> str:
+    opener = gzip.open if path.lower().endswith(".gz") else open
+    try:
+        with opener(path, "rb") as file:
+            raw = file.read(_HEAD)
+    except (EOFError, gzip.BadGzipFile, OSError):
+        raise DataError(f"cannot read {describe}", bound="a readable, complete file",
+                        remedy=f"head {path!r}") from None
+    if not raw.strip():
+        raise DataError(f"{describe} is empty", bound="a header line and rows",
+                        remedy="name,age,city")
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise DataError(f"{describe} is not UTF-8 text", bound="UTF-8",
+                        remedy="iconv -f UTF-16 -t UTF-8 old.csv > new.csv")
+    try:
+        # Only the tail of the head may be half a character.
+        return raw.decode("utf-8-sig", "strict" if len(raw) < _HEAD else "ignore")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise DataError(f"line {line} of {describe} is not UTF-8 text", bound="UTF-8",
+                        remedy="iconv -f LATIN1 -t UTF-8 old.csv > new.csv") from None
+
+
+def _separator(head: str) -> str:
+    bare = re.sub(r'"[^"]*"', "", head)
+    line = next((line for line in bare.splitlines() if line.strip()), "")
+    return max(_SEPARATORS, key=line.count)
+
+
+def cell_field(column: str) -> Field:
+    """Four parts of a text column: whole numbers, decimals, truths, and the rest as text."""
+    bare = f"trim({column}, ' ' || chr(9))"
+    number = f"regexp_full_match({bare}, {text(_WHOLE)})"
+    decimal = f"regexp_full_match({bare}, {text(_DECIMAL)})"
+    whole = f"CASE WHEN {number} THEN TRY_CAST({bare} AS BIGINT) END"
+    float_ = f"CASE WHEN {decimal} THEN TRY_CAST({bare} AS DOUBLE) END"
+    # A finite literal too large for a double stays text.
+    float_ = f"CASE WHEN isfinite({float_}) OR {bare} IN ('inf', '-inf') THEN {float_} END"
+    truths = ", ".join(map(text, _TRUTHS))
+    truth = f"CASE WHEN {bare} IN ({truths}) THEN TRY_CAST({bare} AS BOOLEAN) END"
+    marks = ", ".join(map(text, sorted(MARKS)))
+    rest = (
+        f"CASE WHEN {bare} NOT IN ({marks}) AND ({whole}) IS NULL AND ({float_}) IS NULL "
+        f"AND ({truth}) IS NULL THEN {column} END"
+    )
+    return Field((whole, float_, truth, rest), _build)
+
+
+def _build(parts: Sequence[Piece]) -> Array:
+    filled = [_filled(part) for part in parts]
+    used = [index for index, mask in enumerate(filled) if mask.any()]
+    if len(used) == 1 and (used[0] != 0 or _small(parts[0], filled[0])):
+        return one([parts[used[0]]])
+    if used == [0, 1] and _small(parts[0], filled[0]):
+        out = np.full(len(filled[0]), np.nan)
+        for index in used:
+            out[filled[index]] = parts[index].values[filled[index]]
+        return out
+    return _mixed(parts, filled)
+
+
+def _small(part: Piece, filled: Array) -> bool:
+    """True if the whole numbers need no more than float64, or nothing asks for float64."""
+    values = part.values[filled]
+    return bool(filled.all() or (np.abs(values) <= _EXACT).all())
+
+
+def _filled(part: Piece) -> Array:
+    return np.ones(len(part.values), bool) if part.valid is None else part.valid
+
+
+def _mixed(parts: Sequence[Piece], filled: Sequence[Array]) -> Array:
+    out = np.empty(len(filled[0]), dtype=object)
+    for part, mask in zip(parts, filled, strict=True):
+        out[mask] = part.values[mask].astype(object)
+    return out
