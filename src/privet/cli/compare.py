@@ -11,15 +11,15 @@ import click
 
 from privet.cli.options import (
     PROTECTIONS,
+    chance,
     data_options,
     epsilons,
     given,
     model_option,
     names,
-    number,
     output_options,
 )
-from privet.errors import InvalidInput, MissingBounds, Refused, whole
+from privet.errors import InvalidInput, Refused, whole
 
 if TYPE_CHECKING:
     from privet.cli.sources import Source
@@ -80,7 +80,7 @@ def command(
         source=Source(data, target, schema_file, table, query),
         protect=wanted,
         epsilons=epsilons(epsilon),
-        delta=None if delta is None else number(delta, "--delta"),
+        delta=chance(delta),
         model=model,
         seeds=whole(seeds=seeds, remedy="--seeds 5"),
         html=html_file,
@@ -132,11 +132,10 @@ def run(job: Job, *, as_json: bool) -> Comparison:
 
 def _compare(job: Job, watch: Any) -> Comparison:
     from privet.cli.sources import (
-        lacking,
-        missing_bounds,
         model_for_target,
         open_data,
         protections,
+        require_bounds,
         require_schema,
         require_target,
     )
@@ -145,13 +144,11 @@ def _compare(job: Job, watch: Any) -> Comparison:
     require_schema(job.source, protected)
     data = open_data(job.source)
     require_target(data, job.source)
+    require_bounds(data, job.source, protected)
     model = model_for_target(data, job.model)
     from privet.estimators.comparison import compare
 
-    try:
-        return compare(data, model=model, protections=protected, seeds=job.seeds, watch=watch)
-    except MissingBounds as error:
-        raise missing_bounds(job.source, error.problem, lacking(data)) from error
+    return compare(data, model=model, protections=protected, seeds=job.seeds, watch=watch)
 
 
 def _require_all(comparison: Comparison) -> None:
@@ -167,9 +164,11 @@ def _print(comparison: Comparison) -> None:
 
     lines = comparison.table_rows()
     titles = [title for title in lines[0] if title != "guarantee"]
-    important = 2  # the protection and the figure that decides
-    headings = [Heading(title, right=index > 0, rank=max(0, index - important + 1))
-                for index, title in enumerate(titles)]
+    # The protection and the figure that decides are never left out; then as people ask.
+    wanted = [*titles[:2], "AUC", "seconds", "peak memory", "sent"]
+    ranks = [max(0, wanted.index(t) - 1) if t in wanted else len(wanted) for t in titles]
+    headings = [Heading(title, right=index > 0, rank=rank)
+                for index, (title, rank) in enumerate(zip(titles, ranks, strict=True))]
     say(comparison.caption + ".")
     print_table("", headings, [[line[title] for title in titles] for line in lines])
     for entry in comparison.entries:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -19,6 +20,8 @@ import click
 from privet.errors import Cancelled, PrivetError
 
 BUG, REFUSED, INTERRUPTED = 1, 2, 130
+
+_ARGUMENT = re.compile(r"(epsilon|delta|seeds|model)=\"?([\w.+-]+)\"?")
 
 
 def report(error: BaseException, words: Sequence[str]) -> int:
@@ -35,6 +38,8 @@ def report(error: BaseException, words: Sequence[str]) -> int:
     options = _options(words)
     if "--traceback" in options:
         traceback.print_exception(error, file=sys.stderr)
+    if isinstance(error, click.Abort) and isinstance(error.__cause__, EOFError):
+        error = error.__cause__  # click takes any for Ctrl-D, but we ask nothing: a broken file
     code, facts = explain(error)
     if "--json" in options:
         text = json.dumps({"error": facts | {"exit_code": code}}, ensure_ascii=False)
@@ -47,14 +52,17 @@ def report(error: BaseException, words: Sequence[str]) -> int:
 def explain(error: BaseException) -> tuple[int, dict[str, Any]]:
     """Return exit code and facts (kind, message, and for our own errors their parts)."""
     kind = type(error).__name__
-    if isinstance(error, (KeyboardInterrupt, EOFError, click.Abort, Cancelled)):
+    if isinstance(error, (KeyboardInterrupt, click.Abort, Cancelled)):
         return INTERRUPTED, {"kind": "Interrupted", "message": "interrupted; nothing was written."}
     if isinstance(error, PrivetError):
         value = error.value
         shown = value if isinstance(value, (str, int, bool, type(None))) else repr(value)
-        parts = {"problem": error.problem, "value": shown, "bound": error.bound,
-                 "remedy": error.remedy}
-        return REFUSED, {"kind": kind, "message": str(error), **parts}
+        remedy = as_option(error.remedy)
+        message = str(error)
+        if error.remedy and remedy and error.remedy != remedy:
+            message = message.removesuffix(error.remedy) + remedy
+        parts = {"problem": error.problem, "value": shown, "bound": error.bound, "remedy": remedy}
+        return REFUSED, {"kind": kind, "message": message, **parts}
     if isinstance(error, click.ClickException):
         message = error.format_message()
         context = getattr(error, "ctx", None)
@@ -64,6 +72,16 @@ def explain(error: BaseException) -> tuple[int, dict[str, Any]]:
     if isinstance(error, MemoryError):
         return BUG, {"kind": kind, "message": "not enough memory for this."}
     return BUG, {"kind": kind, "message": _unexpected(error)}
+
+
+def as_option(remedy: str | None) -> str | None:
+    """A line of Python as an option of the command line, where it is a single argument.
+
+    >>> as_option("delta=0.015")
+    '--delta 0.015'
+    """
+    found = _ARGUMENT.fullmatch(remedy or "")
+    return f"--{found[1]} {found[2]}" if found else remedy
 
 
 def _unexpected(error: BaseException) -> str:

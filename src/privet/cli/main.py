@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -94,6 +95,12 @@ def cli() -> None:
     """
 
 
+def _terminated(*_: object) -> NoReturn:
+    # An exception, so that half-written files are removed on the way out.
+    raise SystemExit(128 + signal.SIGTERM)
+
+
 def main() -> NoReturn:
     """Run the command line; never returns."""
+    signal.signal(signal.SIGTERM, _terminated)
     cli.main()

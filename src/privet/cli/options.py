@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from privet.errors import InvalidBudget, InvalidInput, one_of, positive
+from privet.errors import InvalidBudget, InvalidInput, fraction, one_of, positive
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -80,21 +80,35 @@ def epsilons(text: str) -> list[float]:
     if not found:
         raise InvalidBudget("--epsilon names no budget", value=text,
                             bound="0 < epsilon < inf", remedy="--epsilon 0.5,1,3")
-    return list(dict.fromkeys(positive(epsilon=number(part, "--epsilon"), remedy="--epsilon 1")
-                              for part in found))
+    return list(dict.fromkeys(map(budget, found)))
 
 
-def number(text: str, option: str) -> float:
-    """Read one number.
+def budget(text: str) -> float:
+    """Read one privacy budget.
 
     Raises:
-        InvalidBudget: the text is no number.
+        InvalidBudget: it is no finite number above 0.
     """
+    return positive(epsilon=_number(text, "--epsilon", "--epsilon 1"), remedy="--epsilon 1")
+
+
+def chance(text: str | None) -> float | None:
+    """Read a delta; None leaves it to the default.
+
+    Raises:
+        InvalidBudget: it is no number strictly between 0 and 1.
+    """
+    if text is None:
+        return None
+    return fraction(delta=_number(text, "--delta", "--delta 1e-6"), remedy="--delta 1e-6")
+
+
+def _number(text: str, option: str, remedy: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise InvalidBudget(f"{option} is not a number", value=text,
-                            bound="a finite number", remedy=f"{option} 1") from None
+        raise InvalidBudget(f"{option} is not a number", value=text, bound="a finite number",
+                            remedy=remedy) from None
 
 
 def given(name: str) -> bool:

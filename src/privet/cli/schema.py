@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from privet.cli.options import given, number, output_options
-from privet.errors import InvalidInput, positive
+from privet.cli.options import budget, chance, given, output_options
+from privet.errors import InvalidInput
 
 if TYPE_CHECKING:
     from privet.claims import DPGuarantee
@@ -95,14 +95,13 @@ def _private(
     data: str, target: str | None, epsilon: str, delta: str | None, keep: bool
 ) -> tuple[Schema, DPGuarantee]:
     from privet.cli.sources import source_of
-    from privet.dp.draft import draft_private
-
     if keep:
         raise InvalidInput("--keep-identifiers cannot be private: it would list their values",
                            bound="--private without it", remedy="--private --epsilon 0.5")
-    budget = positive(epsilon=number(epsilon, "--epsilon"), remedy="--private --epsilon 0.5")
-    chance = None if delta is None else number(delta, "--delta")
-    return draft_private(source_of(data), epsilon=budget, delta=chance, target=target)
+    spent, failing = budget(epsilon), chance(delta)
+    from privet.dp.draft import draft_private
+
+    return draft_private(source_of(data), epsilon=spent, delta=failing, target=target)
 
 
 def _advise(schema: Schema, guarantee: DPGuarantee | None, file: Path | None) -> None:

@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from privet.errors import DataError, InvalidInput, MissingBounds, SchemaError
+from privet.errors import DataError, InvalidInput, MissingBounds, SchemaError, UnknownColumn
 
 if TYPE_CHECKING:
     from privet.data import Dataset, Schema
@@ -106,6 +106,12 @@ def open_data(source: Source, *, schema: Schema | None = None) -> Dataset:
         return read(rows, schema=schema, target=source.target, table=source.table,
                     query=source.query,
                     name=source.data.removeprefix(DEMO) if source.is_demo else None)
+    except UnknownColumn as error:
+        if source.target is None or error.value != source.target:
+            raise
+        near = (error.remedy or "").partition('"')[2].rstrip('"')
+        raise UnknownColumn(error.problem, value=error.value, bound=error.bound,
+                            remedy=f"--target {near}" if near else None) from error
     except (PermissionError, IsADirectoryError) as error:
         raise DataError(f"the data cannot be read ({error.strerror})", value=source.data,
                         bound="a file that you may read", remedy=f"ls -l {source.data}") from error
@@ -131,7 +137,7 @@ def require_target(data: Dataset, source: Source) -> None:
     """
     if data.schema.target is None:
         columns = [column.name for column in data.schema.columns.values() if column.is_used]
-        raise SchemaError("no column is named that should be predicted", value=None,
+        raise SchemaError("no column is named that should be predicted",
                           bound="--target with one of: " + ", ".join(columns[:12])
                           + (", ..." if len(columns) > 12 else ""),
                           remedy=f"--target {columns[-1]}" if columns else None)
@@ -176,11 +182,24 @@ def missing_bounds(source: Source, problem: str, lines: Sequence[str] = ()) -> M
     )
 
 
-def lacking(data: Dataset) -> tuple[str, ...]:
-    """The lines that the schema lacks for a private protection, ready to paste and fill in."""
-    from privet.data.encode import Encoder
+def require_bounds(data: Dataset, source: Source, protections: Sequence[Protection]) -> None:
+    """Refuse, before anything is trained, what the schema is not good enough for.
 
-    return Encoder(data.schema).missing_bounds
+    Raises:
+        MissingBounds: a bound is missing or was taken from the data, and something other than
+            Plain is asked for.
+    """
+    from privet.data import Encoder
+
+    private = [protection.name for protection in protections if protection.name != "plain"]
+    if not private:
+        return
+    lines = Encoder(data.schema).missing_bounds
+    if lines:
+        raise missing_bounds(source, f"{private[0]} needs bounds that the schema lacks", lines)
+    if data.schema.bounds_from == "data":
+        raise missing_bounds(source, "the bounds of this schema were taken from the data, and "
+                             f"{private[0]} would reveal them")
 
 
 def protections(

@@ -9,13 +9,14 @@ import click
 
 from privet.cli.options import (
     PROTECTIONS,
+    budget,
+    chance,
     data_options,
     given,
     model_option,
-    number,
     output_options,
 )
-from privet.errors import InvalidInput, MissingBounds, one_of
+from privet.errors import InvalidInput, one_of
 
 
 @click.command("train", short_help="Train one model and save it.")
@@ -56,8 +57,7 @@ def command(
                            bound="--protect private", remedy="--protect private --epsilon 1")
     file = writable(out)
     estimator = _fit(Source(data, target, schema_file, table, query), protect,
-                     number(epsilon, "--epsilon"),
-                     None if delta is None else number(delta, "--delta"), model)
+                     budget(epsilon), chance(delta), model)
     from privet.estimators import save
 
     save(estimator, file)
@@ -66,11 +66,10 @@ def command(
 
 def _fit(source: Any, protect: str, epsilon: float, delta: float | None, model: str | None) -> Any:
     from privet.cli.sources import (
-        lacking,
-        missing_bounds,
         model_for_target,
         open_data,
         protections,
+        require_bounds,
         require_schema,
         require_target,
     )
@@ -79,15 +78,13 @@ def _fit(source: Any, protect: str, epsilon: float, delta: float | None, model: 
     require_schema(source, protected)
     data = open_data(source)
     require_target(data, source)
+    require_bounds(data, source, protected)
     name = model_for_target(data, model)
     from privet.estimators import Classifier, Regressor
 
     target = data.schema.target
     kind = Classifier if target is not None and target.is_classes else Regressor
-    try:
-        return kind(model=name, protect=protected[0]).fit(data)
-    except MissingBounds as error:
-        raise missing_bounds(source, error.problem, lacking(data)) from error
+    return kind(model=name, protect=protected[0]).fit(data)
 
 
 def _report(estimator: Any, file: Path, *, as_json: bool) -> None:

@@ -126,6 +126,31 @@ def test_an_unexpected_error_shows_no_cell(privet, monkeypatch: pytest.MonkeyPat
     assert "Alice" in privet("--traceback", "doctor").err
 
 
+def test_a_broken_file_is_no_interrupt(privet, monkeypatch: pytest.MonkeyPatch) -> None:
+    import privet.cli.doctor as doctor
+
+    def fail() -> None:
+        raise EOFError("Compressed file ended before the end")
+
+    monkeypatch.setattr(doctor, "examine", fail)
+    done = privet("doctor")
+    assert done.code == 1
+    assert "EOFError" in done.err
+
+
+@pytest.mark.parametrize(("line", "option"), [
+    ("delta=0.015", "--delta 0.015"),
+    ('model="logistic"', "--model logistic"),
+    ("epsilon=1e-3", "--epsilon 1e-3"),
+    ("bounds = [0, 100]", "bounds = [0, 100]"),
+    ("pv.Private(epsilon=1.0)", "pv.Private(epsilon=1.0)"),
+    (None, None),
+])  # fmt: skip
+def test_lines_of_python_become_options(line: str | None, option: str | None) -> None:
+    assert explain(InvalidInput("x", remedy=line))[1]["remedy"] == option
+    assert (option or "x") in explain(InvalidInput("x", remedy=line))[1]["message"]
+
+
 def test_a_closed_pipe_is_no_crash(tmp_path: Path) -> None:
     done = subprocess.run(
         f"{sys.executable} -m privet doctor --json | head -c 1; exit ${{PIPESTATUS[1]}}",

@@ -52,7 +52,7 @@ def test_compare_fits_narrow_windows(
     done = privet("compare", patients, "--schema", schema, "--protect", "plain", "--seeds", "2")
     table = [line for line in done.out.splitlines() if line[:1] in "╭│├╰+|"]
     assert table and max(map(len, table)) <= int(width)
-    assert any("accuracy" in line for line in table)
+    assert any("Accuracy" in line for line in table)
 
 
 def test_train_then_predict(privet, patients: Path, schema: Path, tmp_path: Path) -> None:
