@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -187,9 +188,9 @@ def _texts(array: _ArrayStruct, offset: int, length: int, valid: Array | None, *
     text = data.decode("utf-8")
     cuts = (ends - first).tolist()
     if len(text) == len(data):  # ASCII: byte offsets are character offsets
-        cells = [text[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+        cells = [text[a:b] for a, b in pairwise(cuts)]
     else:
-        cells = [data[a:b].decode("utf-8") for a, b in zip(cuts, cuts[1:], strict=False)]
+        cells = [data[a:b].decode("utf-8") for a, b in pairwise(cuts)]
     out[:] = cells
     return out
 

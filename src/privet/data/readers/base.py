@@ -26,7 +26,9 @@ BATCH = 65_536
 """Rows of a batch if nothing else is said."""
 
 T = TypeVar("T")
-Pull = Callable[[tuple[str, ...], int], Iterator[Batch]]
+Raw = dict[str, Any]
+"""Columns of one batch before `finish`: arrays or sequences, (m,) each."""
+Pull = Callable[[tuple[str, ...], int], Iterator[Raw]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,9 +121,7 @@ def finish(values: Any) -> Array:
 
 def _cell(value: Any) -> Any:
     if type(value) is str:
-        # Few marks are longer than four letters, so most texts cost one comparison.
-        return None if len(value) < 5 and value.strip() in MARKS else (value if value.strip()
-                                                                       else None)
+        return None if value.strip() in MARKS else value
     if is_missing(value):
         return None
     if isinstance(value, np.generic):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from privet.data.readers.base import Reader, unique_names
-from privet.data.values import Batch
+from privet.data.readers.base import Raw, Reader, unique_names
 from privet.errors import DataError, InvalidInput, Unavailable
 
 _DRIVERS = {
@@ -40,7 +39,7 @@ def database_reader(source: Any, *, query: str | None, table: str | None) -> Rea
     where = f"{'query' if query is not None else 'table ' + repr(table)} on {describe}"
     names = unique_names(_names(engine, statement, where), describe=where)
 
-    def pull(wanted: tuple[str, ...], size: int) -> Iterator[Batch]:
+    def pull(wanted: tuple[str, ...], size: int) -> Iterator[Raw]:
         places = [names.index(name) for name in wanted]
         for rows in _rows(engine, statement, size, where):
             cells = list(zip(*rows, strict=True))
@@ -75,12 +74,12 @@ def _select(engine: Any, table: str) -> str:
 
 
 def _names(engine: Any, statement: str, where: str) -> list[str]:
-    with _running(engine, statement, where) as result:
+    with _Running(engine, statement, where) as result:
         return list(result.keys())
 
 
 def _rows(engine: Any, statement: str, size: int, where: str) -> Iterator[Any]:
-    with _running(engine, statement, where, size) as result:
+    with _Running(engine, statement, where, size) as result:
         partitions = result.partitions(size)
         while True:
             try:
@@ -92,7 +91,7 @@ def _rows(engine: Any, statement: str, size: int, where: str) -> Iterator[Any]:
             yield rows
 
 
-class _running:  # noqa: N801 - a context manager used like a function
+class _Running:
     """A streaming result, closed with its connection."""
 
     def __init__(self, engine: Any, statement: str, where: str, size: int = 1) -> None:

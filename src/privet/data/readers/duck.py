@@ -15,7 +15,7 @@ import numpy as np
 from privet.data.readers.arrow_stream import Piece, StreamError, pieces
 from privet.data.readers.base import Reader, rechunk, unique_names
 from privet.data.values import Array, Batch
-from privet.errors import DataError, Unavailable
+from privet.errors import DataError
 
 if TYPE_CHECKING:
     import duckdb
@@ -192,8 +192,11 @@ def one(parts: Sequence[Piece]) -> Array:
     if valid is None or valid.all():
         return values
     if values.dtype == np.float64:
-        return np.where(valid, values, np.nan)
-    return np.where(valid, values.astype(object), None)
+        numbers: Array = np.where(valid, values, np.nan)
+        return numbers
+    out = np.empty(len(values), dtype=object)
+    out[valid] = values[valid].astype(object)
+    return out
 
 
 def _whole_texts(parts: Sequence[Piece]) -> Array:
@@ -224,8 +227,3 @@ def _join_column(parts: tuple[Piece, ...]) -> Piece:
         return Piece(values, None)
     valid = [np.ones(len(p.values), bool) if p.valid is None else p.valid for p in parts]
     return Piece(values, np.concatenate(valid))
-
-
-def missing_package(name: str, remedy: str) -> Unavailable:
-    """The error for an optional package that is not installed."""
-    return Unavailable(f"the package {name!r} is not installed", remedy=remedy)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from privet.data.readers.base import Reader, rechunk, unique_names
-from privet.data.values import Array, Batch
+from privet.data.readers.base import Raw, Reader, rechunk, unique_names
+from privet.data.values import Array
 from privet.errors import DataError, InvalidInput
 
 
@@ -42,7 +42,7 @@ def _pandas_reader(frame: Any) -> Reader:
     names = unique_names(frame.columns, describe="the pandas frame")
     place = {name: index for index, name in enumerate(names)}
 
-    def pull(wanted: tuple[str, ...], size: int) -> Iterator[Batch]:
+    def pull(wanted: tuple[str, ...], size: int) -> Iterator[Raw]:
         for start in range(0, len(frame), size):
             part = frame.iloc[start : start + size]
             yield {name: _pandas_column(part.iloc[:, place[name]]) for name in wanted}
@@ -65,7 +65,7 @@ def _polars_reader(frame: Any) -> Reader:
     known = frame.collect_schema().names() if lazy else frame.columns
     names = unique_names(known, describe="the polars frame")
 
-    def pull(wanted: tuple[str, ...], size: int) -> Iterator[Batch]:
+    def pull(wanted: tuple[str, ...], size: int) -> Iterator[Raw]:
         for part in _polars_parts(frame.select(list(wanted)), size, lazy=lazy):
             yield {name: _polars_column(part[name]) for name in wanted}
 
@@ -100,7 +100,7 @@ def _arrow_reader(source: Any) -> Reader:
     names = unique_names(source.schema.names, describe="the Arrow data")
     spent: list[bool] = []
 
-    def pull(wanted: tuple[str, ...], size: int) -> Iterator[Batch]:
+    def pull(wanted: tuple[str, ...], size: int) -> Iterator[Raw]:
         for part in _arrow_parts(source, wanted, size, spent):
             yield {name: _arrow_column(part.column(name)) for name in wanted}
 
