@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from privet.cli.errors import printable
+
 NARROWEST = 60
 """Columns down to which a table keeps its important columns readable."""
 
@@ -54,7 +56,7 @@ def _plain(value: Any) -> Any:
 def say(text: str = "") -> None:
     """Write a line for people on stdout, wrapped at words."""
     console = _console()
-    console.print(text, markup=False, highlight=False, soft_wrap=not console.is_terminal)
+    console.print(printable(text), markup=False, highlight=False, soft_wrap=not console.is_terminal)
 
 
 def print_table(title: str, headings: Sequence[Heading], rows: Sequence[Sequence[str]]) -> None:
@@ -96,10 +98,10 @@ def _table(title: str, headings: Sequence[Heading], rows: Sequence[Sequence[str]
     table = Table(title=Text(title, style="bold") if title else None, title_justify="left",
                   box=box.ROUNDED if _unicode() else box.ASCII, header_style="bold")
     for heading in headings:
-        table.add_column(Text(heading.name), justify="right" if heading.right else "left",
-                         overflow="fold")
+        side = "right" if heading.right else "left"
+        table.add_column(Text(printable(heading.name)), justify=side, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     return table
 
 

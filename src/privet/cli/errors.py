@@ -44,7 +44,7 @@ def report(error: BaseException, words: Sequence[str]) -> int:
     if "--json" in options:
         text = json.dumps({"error": facts | {"exit_code": code}}, ensure_ascii=False)
     else:
-        text = "Error: " + facts["message"]
+        text = "Error: " + printable(facts["message"])
     click.echo(text, err=True)
     return code
 
@@ -72,6 +72,11 @@ def explain(error: BaseException) -> tuple[int, dict[str, Any]]:
     if isinstance(error, MemoryError):
         return BUG, {"kind": kind, "message": "not enough memory for this."}
     return BUG, {"kind": kind, "message": _unexpected(error)}
+
+
+def printable(text: str) -> str:
+    """The text without control characters: names of columns and files may steer a terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def as_option(remedy: str | None) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from collections.abc import Sequence
@@ -103,4 +104,7 @@ def _terminated(*_: object) -> NoReturn:
 def main() -> NoReturn:
     """Run the command line; never returns."""
     signal.signal(signal.SIGTERM, _terminated)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an old terminal shows "?" for what it lacks
     cli.main()

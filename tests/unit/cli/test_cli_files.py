@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from privet.cli.console import Heading, _fitting, _plain, print_table
+from privet.cli.console import Heading, _fitting, _plain, print_table, say
+from privet.cli.errors import printable
 from privet.cli.files import whole_file, writable, write_text
 from privet.cli.options import epsilons, names
 from privet.errors import InvalidBudget, InvalidInput
@@ -77,6 +78,13 @@ def test_no_colour_when_not_wanted(capsys, monkeypatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     print_table("Title", [Heading("a")], [["b"]])
     assert "\x1b[3" not in capsys.readouterr().out
+
+
+def test_control_characters_never_reach_the_terminal(capsys) -> None:
+    print_table("Title", [Heading("a\x1b[31m")], [["b\x1b]0;owned\x07"]])
+    say("c\x1b[2J")
+    assert "\x1b" not in capsys.readouterr().out
+    assert printable("d\x1b[2J\ne") == "d\ufffd[2J\ne"
 
 
 def test_json_has_no_nan() -> None:

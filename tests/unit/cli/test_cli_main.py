@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -149,6 +150,13 @@ def test_a_broken_file_is_no_interrupt(privet, monkeypatch: pytest.MonkeyPatch) 
 def test_lines_of_python_become_options(line: str | None, option: str | None) -> None:
     assert explain(InvalidInput("x", remedy=line))[1]["remedy"] == option
     assert (option or "x") in explain(InvalidInput("x", remedy=line))[1]["message"]
+
+
+def test_an_old_terminal_gets_what_it_can_show(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "privet", "doctor"], capture_output=True,
+                          cwd=tmp_path, env=os.environ | {"PYTHONIOENCODING": "ascii"})  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.isascii() and b"jax devices" in done.stdout
 
 
 def test_a_closed_pipe_is_no_crash(tmp_path: Path) -> None:

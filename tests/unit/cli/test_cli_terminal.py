@@ -47,6 +47,7 @@ def test_a_bar_is_shown_on_stderr(tmp_path: Path, patients: Path, schema: Path) 
     assert "plain" in out
 
 
+@pytest.mark.slow
 def test_no_colour(tmp_path: Path, patients: Path, schema: Path) -> None:
     coloured = on_a_terminal(*WORDS, folder=tmp_path)[2]
     plain = on_a_terminal(*WORDS, folder=tmp_path, NO_COLOR="1")[2]
