@@ -22,7 +22,7 @@ from privet.errors import InvalidInput, Refused, whole
 
 KEY_BYTES = 32
 _BUFFER_BYTES = 4096
-_ZEROS = bytes(1 << 20)
+_ZEROS = bytes(1 << 16)
 _NONCE = bytes(16)
 
 
@@ -75,14 +75,31 @@ class Stream:
                 head = self._take(len(self._buffer))
                 self._buffer = memoryview(self._cipher.update(_ZEROS[:_BUFFER_BYTES]))
                 return head + self._take(n - len(head))
-        return self._bulk(n).tobytes()
+        out = np.empty(n, np.uint8)
+        self.fill(out)
+        return out.tobytes()
+
+    def fill(self, out: NDArray[Any]) -> None:
+        """Overwrite a writable contiguous array of any integer type with the next bytes."""
+        target = memoryview(out).cast("B")
+        n = len(target)
+        with self._lock:
+            self._check_process()
+            start = min(n, len(self._buffer))
+            target[:start] = self._take(start)
+            while start < n:
+                stop = min(n, start + len(_ZEROS))
+                self._cipher.update_into(memoryview(_ZEROS)[: stop - start], target[start:stop])
+                start = stop
 
     def words(self, count: int) -> NDArray[np.uint64]:
         """The next 8 * count bytes as little-endian words: shape (count,), writable."""
         count = whole(least=0, count=count)
         if 8 * count < _BUFFER_BYTES:
             return np.frombuffer(self.read(8 * count), "<u8").astype(np.uint64)
-        return self._bulk(8 * count).view("<u8").astype(np.uint64, copy=False)
+        out = np.empty(count, "<u8")
+        self.fill(out)
+        return out.astype(np.uint64, copy=False)
 
     def below(self, bound: int, count: int) -> NDArray[np.int64]:
         """`count` independent integers, exactly uniform in [0, bound), by rejection.
@@ -136,20 +153,6 @@ class Stream:
         head = bytes(self._buffer[:n])
         self._buffer = self._buffer[n:]
         return head
-
-    def _bulk(self, n: int) -> NDArray[np.uint8]:
-        """The next n bytes, written straight into a new array."""
-        out = np.empty(n, np.uint8)
-        with self._lock:
-            self._check_process()
-            start = min(n, len(self._buffer))
-            out[:start] = np.frombuffer(self._take(start), np.uint8)
-            target = memoryview(out)
-            while start < n:
-                stop = min(n, start + len(_ZEROS))
-                self._cipher.update_into(memoryview(_ZEROS)[: stop - start], target[start:stop])
-                start = stop
-        return out
 
     def _check_process(self) -> None:
         if os.getpid() != self._pid:
