@@ -5,5 +5,6 @@ a model needs them: the linear models train and predict without JAX under `Plain
 """
 
 from privet.models.build import MODELS, model_for, model_from_tag
+from privet.models.scoring import scores_of
 
-__all__ = ["MODELS", "model_for", "model_from_tag"]
+__all__ = ["MODELS", "model_for", "model_from_tag", "scores_of"]

@@ -1,0 +1,54 @@
+"""`compare`: several protections of one model, on the same splits of the same data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from privet.models import model_for
+
+if TYPE_CHECKING:
+    from privet.data import Dataset
+    from privet.protect.base import Protection
+    from privet.protect.choose import Comparison
+
+
+def compare(
+    data: Dataset,
+    model: Any = "logistic",
+    protections: Sequence[Protection] | None = None,
+    *,
+    options: dict[str, Any] | None = None,
+    **settings: Any,
+) -> Comparison:
+    """Train one model under several protections and say which one to take, and why.
+
+    Args:
+        data: a `Dataset` whose schema names the target.
+        model: a name or a user's own, see `privet.models.model_for`.
+        protections: what to compare; None for `Plain()` and `Private` at epsilon 0.5, 1 and 3.
+        options: settings of the model.
+        settings: `seeds`, `test_size` and `watch` of `privet.protect.choose.compare`.
+
+    Returns:
+        A `Comparison`: a table in a notebook, `to_json()`, `recommendation`.
+
+    Raises:
+        SchemaError: no target is named, or bounds are missing.
+        InvalidInput: the model does not fit the target.
+
+    Formal guarantees: none for the comparison itself. Its figures are exact functions of the
+    rows held out, for the curator's eyes; it says what releasing them would cost.
+    """
+    from privet.protect.choose import compare as choose
+
+    target = data.schema.required_target()
+    classes = None if target.classes is None else len(target.classes)
+    built = model_for(model, classes=classes, **(options or {}))
+    return choose(data, built, _default() if protections is None else protections, **settings)
+
+
+def _default() -> list[Protection]:
+    from privet.protect import Plain, Private
+
+    return [Plain(), *(Private(epsilon=epsilon) for epsilon in (0.5, 1.0, 3.0))]

@@ -1,0 +1,267 @@
+"""From what a caller passes to encoded rows, in fit and again in predict.
+
+Two ways lead in. Bare arrays without a schema are used as they are; only training in the clear
+takes them. A `Dataset`, or anything with a schema, is encoded by the schema alone, so that the
+same cell gives the same number in training and in prediction, whoever the other rows are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from privet.data import Dataset, Encoder, Schema
+from privet.data.encode import check_target
+from privet.data.schema import unknown_column
+from privet.data.source import Frame
+from privet.data.values import canonical
+from privet.errors import DataError, InvalidInput, MissingBounds, SchemaError
+from privet.protect.base import Model, Rows
+from privet.protect.rows import rows_of, rows_of_arrays
+
+if TYPE_CHECKING:
+    from privet.estimators.base import Estimator
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """How rows become encoded numbers: fixed at fit, public, saved with the model.
+
+    Attributes:
+        names: (d,) of the encoded columns.
+        schema: what encodes; None for arrays used as they are.
+        encoding: "scaled" or "bins".
+    """
+
+    names: tuple[str, ...]
+    schema: Schema | None = None
+    encoding: str = "scaled"
+
+    @property
+    def target_scale(self) -> tuple[float, float]:
+        """(centre, half width): number = centre + half * scaled number."""
+        target = None if self.schema is None else self.schema.target
+        if target is None or target.low is None or target.high is None:
+            return 0.0, 1.0
+        return (target.low + target.high) / 2, (target.high - target.low) / 2
+
+    def encode(self, estimator: Estimator, X: Any) -> Array:
+        """(n, d) encoded rows.
+
+        Raises:
+            InvalidInput: columns are missing, or cells are at odds with the schema.
+        """
+        if self.schema is None:
+            if isinstance(X, Dataset):
+                raise InvalidInput("a model trained on bare arrays predicts for arrays",
+                                   value="Dataset", remedy="model.predict(X)   # an array")
+            x: Array = validate_data(estimator, X, reset=False, dtype=np.float64)
+            return x
+        encoder = Encoder(self.schema, self.encoding)
+        names = [column.name for column in self.schema.features]
+        batches = X.batches(names) if isinstance(X, Dataset) else [columns_of(X, names)]
+        parts = [encoder.encode(batch) for batch in batches]
+        return np.concatenate(parts) if parts else np.empty((0, len(self.names)))
+
+
+class Prepared(Protocol):
+    """Checked input of one fit."""
+
+    @property
+    def classes(self) -> Array | None:
+        """(K,) classes; None for regression."""
+
+    def rows(self, model: Model) -> tuple[Inputs, Rows]:
+        """Encode as the model needs it."""
+
+
+def prepare(estimator: Estimator, X: Any, y: Any, sample_weight: Any) -> Prepared:
+    """Check what a caller passed to fit.
+
+    Raises:
+        InvalidInput: it cannot be learnt from.
+    """
+    if isinstance(X, Dataset):
+        return _declared(estimator, _own_target(estimator, X, y), sample_weight)
+    if estimator.schema is None:
+        return _bare(estimator, X, y, sample_weight)
+    schema = schema_of(estimator.schema)
+    return _declared(estimator, _dataset(estimator, X, y, schema), sample_weight)
+
+
+def schema_of(schema: Any) -> Schema:
+    """The schema meant by a `Schema`, the path of one, or a mapping."""
+    if isinstance(schema, Schema):
+        return schema
+    if isinstance(schema, (str, os.PathLike)):
+        return Schema.load(schema)
+    if isinstance(schema, Mapping):
+        return Schema.parse(schema)
+    raise SchemaError("schema must be a Schema, the path of one, or a mapping",
+                      value=type(schema).__name__, remedy='schema="patients.toml"')
+
+
+@dataclass(frozen=True)
+class _Bare:
+    x: Array
+    y: Array
+    weight: Array | None
+    names: tuple[str, ...]
+    classes: Array | None
+
+    def rows(self, model: Model) -> tuple[Inputs, Rows]:
+        if model.encoding != "scaled":
+            raise MissingBounds(
+                f"the {model.name} model needs bins, which bare arrays do not declare",
+                bound="a schema",
+                remedy="schema=pv.Schema.for_arrays(low=[...], high=[...], classes=[0, 1])",
+            )
+        count = None if self.classes is None else len(self.classes)
+        rows = rows_of_arrays(self.x, self.y, classes=count, weight=self.weight)
+        return Inputs(self.names), rows
+
+
+def _bare(estimator: Estimator, X: Any, y: Any, sample_weight: Any) -> _Bare:
+    classifies = estimator._task == "classes"
+    x, y = validate_data(estimator, X, y, dtype=np.float64, y_numeric=not classifies)
+    weight = _weights(sample_weight, x)
+    if weight is not None:
+        # No weight is no row: nothing of it may show, not even in the order of the others.
+        x, y, weight = x[weight > 0], y[weight > 0], weight[weight > 0]
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None:
+        names = [f"x{index}" for index in range(x.shape[1])]
+    classes = None
+    if classifies:
+        check_classification_targets(y)
+        classes, y = np.unique(y, return_inverse=True)
+        if len(classes) < 2:
+            raise DataError("a classifier needs at least two classes, but y holds one class only",
+                            bound="2 or more classes among the rows of positive weight",
+                            remedy="fit(X, y) with both classes among the rows")
+    return _Bare(x, y, weight, tuple(map(str, names)), classes)
+
+
+def _weights(sample_weight: Any, x: Array) -> Array | None:
+    if sample_weight is None:
+        return None
+    weight: Array = _check_sample_weight(
+        sample_weight, x, dtype=np.float64, ensure_non_negative=True
+    )
+    if not weight.any():
+        raise DataError("sample_weight is zero for every row",
+                        bound="at least one weight that is not zero")
+    return weight
+
+
+@dataclass(frozen=True)
+class _Declared:
+    data: Dataset
+    weight: Array | None
+    classes: Array | None
+
+    def rows(self, model: Model) -> tuple[Inputs, Rows]:
+        rows = rows_of(self.data, model)
+        if self.weight is not None:
+            if len(self.weight) != len(rows.x):
+                raise InvalidInput("sample_weight differs in length from the rows used",
+                                   value=len(self.weight), bound=f"{len(rows.x)}")
+            rows = replace(rows, weight=self.weight)
+        names = tuple(Encoder(self.data.schema, model.encoding).names)
+        return Inputs(names, self.data.schema, model.encoding), rows
+
+
+def _declared(estimator: Estimator, data: Dataset, sample_weight: Any) -> _Declared:
+    target = data.schema.required_target()
+    if target.is_classes != (estimator._task == "classes"):
+        kind = "classes" if target.is_classes else "a number"
+        raise SchemaError(
+            f"{type(estimator).__name__} cannot predict {kind}",
+            value=f"target {target.name!r}",
+            bound="a target of " + ("a number" if target.is_classes else "declared classes"),
+            remedy="Classifier(...)" if target.is_classes else "Regressor(...)",
+        )
+    features = [column.name for column in data.schema.features]
+    estimator.n_features_in_ = len(features)
+    estimator.feature_names_in_ = np.array(features, dtype=object)
+    classes = Encoder(data.schema).classes
+    weight = None
+    if sample_weight is not None:
+        weight = _weights(sample_weight, np.empty((len(sample_weight), 1)))
+    return _Declared(data, weight, classes)
+
+
+def _own_target(estimator: Estimator, data: Dataset, y: Any) -> Dataset:
+    if y is not None:
+        raise InvalidInput("a Dataset brings its own target", value="y",
+                           remedy="fit(data)   # or fit(X, y)")
+    if estimator.schema is not None:
+        raise InvalidInput("a Dataset brings its own schema", value="schema=...",
+                           remedy=f"{type(estimator).__name__}(...).fit(data)")
+    return data
+
+
+def _dataset(estimator: Estimator, X: Any, y: Any, schema: Schema) -> Dataset:
+    if y is None:
+        raise InvalidInput(f"{type(estimator).__name__} requires y to be passed, but the target "
+                           "y is None", remedy="fit(X, y)   # or fit(pv.read(...))")
+    target = schema.required_target().name
+    names = [column.name for column in schema.features]
+    if not schema.unit.is_row:
+        names.append(schema.unit.name)
+    columns = columns_of(X, names)
+    columns[target] = canonical(y)
+    rows = {len(values) for values in columns.values()}
+    if len(rows) > 1:
+        raise DataError("X and y differ in length", value=sorted(rows), bound="equal lengths")
+    return Dataset(Frame(columns), schema)
+
+
+def columns_of(X: Any, names: list[str]) -> dict[str, Array]:
+    """The named columns of a frame, by name, or of an array, by position.
+
+    Raises:
+        UnknownColumn, DataError: they are not all there.
+    """
+    if hasattr(X, "columns"):
+        known = list(map(str, X.columns))
+        for name in names:
+            if name not in known:
+                raise unknown_column("the frame has no such column", name, known)
+        return {name: canonical(X[name]) for name in names}
+    array = X if isinstance(X, np.ndarray) else np.asarray(X)
+    if array.ndim != 2 or array.shape[1] != len(names):
+        raise DataError(
+            "the array has other columns than the schema",
+            value=f"shape {array.shape}",
+            bound=f"(n, {len(names)}): " + ", ".join(names[:20]),
+        )
+    return {name: canonical(array[:, index]) for index, name in enumerate(names)}
+
+
+def with_target(estimator: Estimator, X: Any, y: Any) -> tuple[Any, Any]:
+    """X and the target to score against: a `Dataset` brings its own."""
+    if not isinstance(X, Dataset):
+        return X, y
+    check_is_fitted(estimator, "result_")
+    if y is not None:
+        raise InvalidInput("a Dataset brings its own target", value="y", remedy="score(data)")
+    source: Inputs = estimator._inputs
+    if source.schema is None:
+        raise InvalidInput("a model trained on bare arrays scores on arrays", value="Dataset",
+                           remedy="model.score(X, y)")
+    encoder = Encoder(source.schema, source.encoding)
+    target = source.schema.required_target().name
+    found = np.concatenate([encoder.encode_target(batch) for batch in X.batches((target,))])
+    if estimator._task == "classes":
+        return X, estimator.classes_[found]
+    centre, half = source.target_scale
+    return X, found * half + centre

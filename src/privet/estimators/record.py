@@ -1,0 +1,204 @@
+"""An estimator as a JSON object and parameters, and back. Every field is checked on the way."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from privet.claims import Cost, Guarantee, from_json, to_json
+from privet.data import Schema
+from privet.errors import DataError, InvalidInput, one_of
+from privet.estimators.base import Estimator
+from privet.estimators.inputs import Inputs
+from privet.models import model_from_tag
+from privet.protect.base import Model, Protection, Result, one_protection
+from privet.protect.rows import outputs_for
+
+Array = np.ndarray[Any, Any]
+FORMAT = 1
+KIND = "privet-estimator"
+_FIELDS = frozenset({
+    "format", "kind", "class", "params", "protect", "tag", "schema", "encoding", "names",
+    "columns", "named", "classes", "outputs", "guarantee", "cost", "steps", "notes", "versions",
+})
+_SECRET = ("insecure_seed",)
+
+
+def record_of(estimator: Estimator) -> dict[str, Any]:
+    """What is saved beside the tensors, JSON-compatible."""
+    result, source = estimator.result_, estimator._inputs
+    protection = one_protection(estimator.protect)
+    cost = result.cost
+    if not protection.exact_timing:
+        cost = replace(cost, seconds=None, peak_memory=None)
+    named = getattr(estimator, "feature_names_in_", None)
+    return {
+        "format": FORMAT,
+        "kind": KIND,
+        "class": type(estimator).__name__,
+        "params": _params(estimator),
+        "protect": _protect_record(protection),
+        "tag": result.model.tag,
+        "schema": None if source.schema is None else source.schema.to_dict(),
+        "encoding": source.encoding,
+        "names": list(source.names),
+        "columns": int(estimator.n_features_in_),
+        "named": None if named is None else [str(name) for name in named],
+        "classes": _classes_record(getattr(estimator, "classes_", None)),
+        "outputs": _outputs(estimator),
+        "guarantee": to_json(result.guarantee),
+        "cost": to_json(cost),
+        "steps": int(result.steps),
+        "notes": list(result.notes),
+    }
+
+
+def read_record(record: dict[str, Any], tensors: dict[str, Array], module: Any) -> Estimator:
+    """The fitted estimator that a record and its tensors describe.
+
+    Raises:
+        DataError: fields are unknown or missing, or tensors do not fit the model.
+        InvalidInput: a user's module is needed.
+    """
+    if set(record) != _FIELDS:
+        raise DataError("the saved model has unknown or missing fields",
+                        value=sorted(set(record) ^ _FIELDS))
+    cls = _classes_by_name()[one_of(tuple(_classes_by_name()), estimator=record["class"])]
+    model = model_from_tag(record["tag"], module=module)
+    names = tuple(map(str, record["names"]))
+    _check_tensors(model, tensors, len(names), record["outputs"])
+    params = {name: _read(value) for name, value in record["params"].items()}
+    if module is not None:
+        params["model"] = module
+    schema = None if record["schema"] is None else Schema.parse(record["schema"])
+    estimator = cls(**params, protect=_protection(record["protect"]), schema=schema)
+    guarantee, cost = from_json(record["guarantee"]), from_json(record["cost"])
+    if not isinstance(guarantee, Guarantee) or not isinstance(cost, Cost):
+        raise DataError("the saved model has no guarantee or no cost")
+    result = Result(model, tensors, guarantee, cost, tuple(record["notes"]), int(record["steps"]))
+    estimator.n_features_in_ = int(record["columns"])
+    if record["named"] is not None:
+        estimator.feature_names_in_ = np.array(record["named"], dtype=object)
+    source = Inputs(names, schema, str(record["encoding"]))
+    estimator._keep(result, source, _read_classes(record["classes"]))
+    return estimator
+
+
+def _classes_by_name() -> dict[str, type[Estimator]]:
+    from privet import estimators
+
+    return {
+        name: getattr(estimators, name)
+        for name in estimators.__all__
+        if isinstance(getattr(estimators, name), type)
+    }
+
+
+def _params(estimator: Estimator) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for name, value in estimator.get_params(deep=False).items():
+        if name in ("protect", "schema"):
+            continue
+        if name == "model" and not isinstance(value, str):
+            continue
+        out[name] = _plain(name, value)
+    return out
+
+
+def _plain(name: str, value: Any) -> Any:
+    """The value in JSON's terms; lists and tuples alike become lists."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if name == "random_state" and hasattr(value, "randint"):
+        return None  # a generator's state is no setting
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(name, item) for item in value]
+    if isinstance(value, dict):
+        if all(isinstance(key, str) for key in value):
+            return {key: _plain(name, item) for key, item in value.items()}
+        return {"__pairs__": [[_plain(name, k), _plain(name, v)] for k, v in value.items()]}
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"__float__": repr(value)}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise InvalidInput(f"the parameter {name!r} cannot be saved", value=type(value).__name__,
+                       bound="numbers, texts, lists and dicts of them")
+
+
+def _read(value: Any) -> Any:
+    """What `_plain` wrote, lists as tuples (scikit-learn's parameters are such)."""
+    if isinstance(value, list):
+        return tuple(_read(item) for item in value)
+    if isinstance(value, dict) and set(value) == {"__pairs__"}:
+        return {_read(key): _read(item) for key, item in value["__pairs__"]}
+    if isinstance(value, dict) and set(value) == {"__float__"}:
+        return float(value["__float__"])
+    if isinstance(value, dict):
+        return {key: _read(item) for key, item in value.items()}
+    return value
+
+
+def _protect_record(protection: Protection) -> dict[str, Any]:
+    settings = {}
+    if is_dataclass(protection):
+        settings = {
+            field.name: _plain(field.name, getattr(protection, field.name))
+            for field in fields(protection)
+            if field.init and field.name not in _SECRET
+        }
+    return {"name": protection.name, "settings": settings}
+
+
+def _protection(record: dict[str, Any]) -> Protection:
+    from privet.protect import Plain, Private
+
+    known: dict[str, type[Protection]] = {"plain": Plain, "private": Private}
+    settings = {name: _read(value) for name, value in record["settings"].items()}
+    return known[one_of(tuple(known), protection=record["name"])](**settings)
+
+
+def _classes_record(classes: Array | None) -> dict[str, Any] | None:
+    if classes is None:
+        return None
+    if classes.dtype.kind not in "biufUSO":
+        raise InvalidInput("classes of this type cannot be saved", value=str(classes.dtype),
+                           bound="numbers, texts or booleans")
+    return {"dtype": classes.dtype.str if classes.dtype.kind != "O" else "O",
+            "values": [_plain("classes_", item) for item in classes.tolist()]}
+
+
+def _read_classes(record: dict[str, Any] | None) -> Array | None:
+    if record is None:
+        return None
+    return np.array(_listed(record["values"]), dtype=np.dtype(str(record["dtype"])))
+
+
+def _listed(values: Any) -> list[Any]:
+    return [_read(value) for value in values]
+
+
+def _outputs(estimator: Estimator) -> int:
+    classes = getattr(estimator, "classes_", None)
+    return outputs_for(None if classes is None else len(classes))
+
+
+def _check_tensors(model: Model, tensors: dict[str, Array], features: int, outputs: Any) -> None:
+    """Refuse tensors of other names or shapes than the model's, or holding NaN or infinity.
+
+    Raises:
+        DataError: naming the tensor.
+    """
+    expected = model.init(0, features, int(outputs))
+    if set(tensors) != set(expected):
+        raise DataError("the saved model has other parameters than its kind",
+                        value=sorted(tensors), bound=", ".join(sorted(expected)))
+    for name, value in tensors.items():
+        if value.shape != np.shape(expected[name]):
+            raise DataError(f"parameter {name!r} has another shape than the model",
+                            value=value.shape, bound=str(np.shape(expected[name])))
+        if not np.isfinite(value).all():
+            raise DataError(f"parameter {name!r} is not finite", bound="finite numbers",
+                            remedy="train and save the model again")
