@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, NoReturn
 
-from privet.data.values import Scalar, label
 from privet.data.tomlfile import heading
+from privet.data.values import Scalar, label
 from privet.errors import SchemaError
 
 KINDS = ("number", "integer", "category", "boolean", "identifier", "ignore")
@@ -221,7 +222,7 @@ def _bins(name: str, value: Any) -> int | tuple[float, ...] | None:
         _refuse(name, "has malformed bins", value, "a number of bins, or at least 3 edges",
                 "bins = 16")
     edges = tuple(float(edge) for edge in value)
-    if any(low >= high for low, high in zip(edges, edges[1:], strict=False)):
+    if any(low >= high for low, high in pairwise(edges)):
         _refuse(name, "has bin edges out of order", value, "edges that increase",
                 f"bins = {sorted(set(edges))}")
     return edges

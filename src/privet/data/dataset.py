@@ -160,7 +160,7 @@ class Dataset:
 
     def _require(self, name: str) -> None:
         if name not in self.columns:
-            raise unknown_column(f"{self.name} has no such column", name, self.columns,
+            raise unknown_column(name, self.columns, where=f"{self.name} has",
                                  remedy="[columns.{}]")
 
     def _require_rows(self, some: bool) -> None:
@@ -203,8 +203,8 @@ def read(
     name = name or _name(source, opened)
     if schema is None:
         if target is not None and target not in opened.columns:
-            raise unknown_column(f"{name} has no such column as the target", target,
-                                 opened.columns, remedy='target = "{}"')
+            raise unknown_column(target, opened.columns, where=f"the target is missing: {name} has",
+                                 remedy='target = "{}"')
         return Dataset(opened, Schema.infer(opened.batches(), target=target), name)
     if isinstance(schema, (str, os.PathLike)):
         schema = Schema.load(schema)
@@ -214,10 +214,6 @@ def read(
 
 
 def _open(source: Any, *, query: str | None, table: str | None) -> Source:
-    if isinstance(source, Source):
-        return source
-    if isinstance(source, Mapping):
-        return Frame(source)
     from privet.data.readers import open_source
 
     return open_source(source, query=query, table=table)

@@ -250,6 +250,6 @@ def _rows(batch: Mapping[str, Array]) -> int:
 
 def _column(batch: Mapping[str, Array], name: str) -> Array:
     if name not in batch:
-        raise unknown_column("the schema declares a column that the data lack", name, batch,
+        raise unknown_column(name, batch, where="the schema declares what is missing: the data have",
                              remedy="[columns.{}]")
     return batch[name]

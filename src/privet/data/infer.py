@@ -95,10 +95,11 @@ def infer(batches: Iterable[Batch], *, target: str | None, unit: Unit) -> Schema
             seen.setdefault(name, _Seen()).add(values)
     if not any(column.rows for column in seen.values()):
         raise DataError("the data hold no rows", bound="at least one row")
-    for what, name in (("target", target), ("unit", None if unit.is_row else unit.name)):
-        if name is not None and name not in seen:
-            raise unknown_column(f"the data have no such column as the {what}", name, seen,
-                                 remedy=f'{what} = "{{}}"')
+    for line, named in (("target", target), ("column", None if unit.is_row else unit.name)):
+        if named is not None and named not in seen:
+            what = "the target" if line == "target" else "the id of the privacy unit"
+            raise unknown_column(named, seen, where=f"{what} is missing: the data have",
+                                 remedy=f'{line} = "{{}}"')
     columns = {
         name: Column(name, "identifier", bounds_from="data") if name == unit.name
         else _guess(name, column, is_target=name == target)

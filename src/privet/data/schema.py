@@ -25,12 +25,12 @@ import difflib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from privet.data.columns import ORIGINS, Column, parse_column
-from privet.data.tomlfile import heading, read_toml, to_toml, write_atomically
+from privet.data.tomlfile import Comments, heading, read_toml, to_toml, write_atomically
 from privet.data.types import Target, Unit
 from privet.data.values import Batch, Scalar
 from privet.errors import SchemaError, UnknownColumn
@@ -54,7 +54,7 @@ class Schema:
 
     columns: dict[str, Column]
     target_name: str | None = None
-    unit: Unit = Unit()
+    unit: Unit = field(default_factory=Unit)
     comment: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -166,11 +166,12 @@ class Schema:
 
     def to_toml(self) -> str:
         """Return the text of the file, comments included."""
-        comments = {
+        comments: Comments = {
             ("columns", name): column.comment
             for name, column in self.columns.items() if column.comment
         }
-        return to_toml(self.to_dict(), {**comments, (): self.comment or ""})
+        comments[()] = self.comment or ""
+        return to_toml(self.to_dict(), comments)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the TOML file, whole or not at all.
@@ -274,14 +275,21 @@ def close_names(name: str, names: Iterable[str], *, most: int = 3) -> list[str]:
 
 
 def unknown_column(
-    problem: str, name: str, names: Iterable[str], *, remedy: str = "{}"
+    name: str, names: Iterable[str], *, where: str, remedy: str = "{}"
 ) -> UnknownColumn:
-    """Return the error for a column that is not there; `remedy` has a slot for a close name."""
+    """Return the error for a column that is not there.
+
+    Args:
+        name: what was asked for.
+        names: what there is.
+        where: who lacks it, with its verb: "the data have".
+        remedy: the line to write, with {} for the closest name.
+    """
     names = list(names)
     near = close_names(name, names)
     shown = ", ".join(near or names[:10]) + ("" if near or len(names) <= 10 else ", ...")
     return UnknownColumn(
-        problem,
+        f"{where} no such column",
         value=name,
         bound=("perhaps " if near else "one of ") + shown if shown else None,
         remedy=remedy.replace("{}", near[0]) if near else None,
@@ -306,10 +314,10 @@ def _parse_unit(value: Any) -> Unit:
     if value is None or value == "row":
         return Unit()
     if not isinstance(value, Mapping):
-        column = value if isinstance(value, str) else "..."
+        named = value if isinstance(value, str) else "..."
         raise SchemaError("the unit must be a row or name its id column", value=value,
                           bound='unit = "row", or a table [unit]',
-                          remedy=f'[unit]\n         column = "{column}"\n         max_rows = 1')
+                          remedy=f'[unit]\n         column = "{named}"\n         max_rows = 1')
     for key in value:
         if key not in ("column", "max_rows"):
             close = difflib.get_close_matches(str(key), ("column", "max_rows"), n=1, cutoff=0.3)
@@ -339,8 +347,8 @@ def _check_unit(schema: Schema) -> None:
 def _check_target(schema: Schema, name: str) -> None:
     column = schema.columns.get(name)
     if column is None:
-        raise unknown_column("the schema declares no such column as the target", name,
-                             schema.columns, remedy='target = "{}"')
+        raise unknown_column(name, schema.columns, where="the target is missing: the schema has",
+                             remedy='target = "{}"')
     under = f"   # under {heading(name)}"
     if not column.is_used:
         raise SchemaError(f"the target {name!r} cannot be predicted", value=column.kind,
@@ -365,5 +373,5 @@ def _number_table(pair: tuple[float, float] | None) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Scalar:
-    plain = value.item() if isinstance(value, np.generic) else value
-    return plain  # type: ignore[no-any-return]  # parse_column refuses what is no scalar
+    # what is no scalar is refused by parse_column
+    return cast(Scalar, value.item() if isinstance(value, np.generic) else value)

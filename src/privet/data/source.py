@@ -41,7 +41,8 @@ class Frame:
         self._columns: Batch = {str(name): canonical(values) for name, values in columns.items()}
         shapes = {values.shape for values in self._columns.values()}
         if len(shapes) > 1 or any(len(shape) != 1 for shape in shapes):
-            raise DataError("columns must be of one length", value=sorted(shapes), bound="(n,) each")
+            raise DataError("columns must be of one length", value=sorted(shapes),
+                            bound="(n,) each")
         self.rows = next(iter(shapes))[0] if shapes else 0
         self.describe = describe
 

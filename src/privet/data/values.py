@@ -43,20 +43,21 @@ def canonical(values: Any) -> Array:
     Integers beyond 2**53 beside missing values stay exact, as objects. Dates become ISO text,
     without the time where it is midnight.
     """
+    column: Array
     if isinstance(values, np.ma.MaskedArray):
-        values = values.astype(object).filled(None)
-    elif not isinstance(values, np.ndarray):
-        values = _objects(values)
-    kind = values.dtype.kind
+        column = _with_none(np.asarray(values.astype(object)), np.ma.getmaskarray(values))
+    else:
+        column = values if isinstance(values, np.ndarray) else _objects(values)
+    kind = column.dtype.kind
     if kind == "b":
-        return values
-    if kind == "i" or (kind == "u" and values.dtype.itemsize < 8):
-        return values.astype(np.int64, copy=False)
+        return column
+    if kind == "i" or (kind == "u" and column.dtype.itemsize < 8):
+        return column.astype(np.int64, copy=False)
     if kind == "f":
-        return values.astype(np.float64, copy=False)
+        return column.astype(np.float64, copy=False)
     if kind == "M":
-        return _objects([_iso(item) for item in values.astype("datetime64[us]").tolist()])
-    return _from_objects(values.astype(object))
+        return _objects([_iso(item) for item in column.astype("datetime64[us]").tolist()])
+    return _from_objects(column.astype(object))
 
 
 def _objects(values: Sequence[Any]) -> Array:
@@ -84,13 +85,19 @@ def _from_objects(values: Array) -> Array:
     present = values[~absent]
     kinds = set(map(type, present))
     if kinds and all(issubclass(kind, (bool, np.bool_)) for kind in kinds):
-        return present.astype(bool) if not absent.any() else np.where(absent, None, values)
+        return present.astype(bool) if not absent.any() else _with_none(values, absent)
     if kinds and all(issubclass(kind, _NUMERIC) for kind in kinds):
         return _numbers_from_objects(values, absent, kinds)
     out = np.empty(len(values), dtype=object)
     for index in np.flatnonzero(~absent):
         value = values[index]
         out[index] = _iso(value) if isinstance(value, (date, datetime)) else value
+    return out
+
+
+def _with_none(values: Array, absent: Array) -> Array:
+    out = values.copy()
+    out[absent] = None
     return out
 
 
@@ -103,7 +110,7 @@ def _numbers_from_objects(values: Array, absent: Array, kinds: set[type]) -> Arr
     if whole and not absent.any() and largest < 2**63:
         return values.astype(np.int64)
     if whole and largest > _EXACT:
-        return np.where(absent, None, values)
+        return _with_none(values, absent)
     out = np.full(len(values), np.nan)
     out[~absent] = [_number(value) for value in values[~absent]]
     return out
