@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -12,6 +13,7 @@ from privet.dp.accounting import Event
 from privet.entropy import Stream, reproducible_stream, secret_stream
 from privet.errors import MissingBounds, Refused, fraction, one_of, positive, whole
 from privet.protect.base import Facts, Model, Outcome, Plan, Protection, Rows, Watch
+from privet.protect.fits import FitCount
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,18 @@ class Private(Protection):
         steps: number of training steps; a default of public facts if not given.
         step_size: length of a step; a default of public facts if not given.
         expected_units: a public guess at the number of units, under "add-remove".
+        fits: None: each fit is a claim of its own, and fits of clones (as `GridSearchCV`,
+            `cross_val_score` and other meta-estimators make them) are refused, since each would
+            spend epsilon anew in silence. A number N: epsilon and delta cover N fits TOGETHER,
+            clones included; every fit gets the noise of N-fold composition, and fit N + 1 is
+            refused. They are counted in one process: n_jobs=1, or threads.
 
     Formal guarantees: against everyone but the curator, who must be trusted, the parameters
     returned by `fit` satisfy the `DPGuarantee` of the result. Bounds and classes come from the
     schema; where the schema has none, or has them from the data, `plan` refuses. Exact run time
-    is not covered: costs are reported rounded up to 1, 2 or 5 times a power of ten.
+    is not covered: costs are reported rounded up to 1, 2 or 5 times a power of ten. With `fits`,
+    all the models trained are covered together. A score on private rows, and so the choice that
+    a search makes by it, is not: keep both to the curator.
 
     Raises:
         InvalidBudget: epsilon or delta cannot be guaranteed.
@@ -52,6 +61,9 @@ class Private(Protection):
     steps: int | None = field(default=None, kw_only=True)
     step_size: float | None = field(default=None, kw_only=True)
     expected_units: int | None = field(default=None, kw_only=True)
+    fits: int | None = field(default=None, kw_only=True)
+    _count: FitCount = field(default_factory=FitCount, init=False, repr=False, compare=False)
+    _cloned: bool = field(default=False, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         positive(epsilon=self.epsilon, remedy="pv.Private(epsilon=1.0)")
@@ -66,11 +78,38 @@ class Private(Protection):
             positive(step_size=self.step_size)
         if self.expected_units is not None:
             whole(expected_units=self.expected_units)
+        if self.fits is not None:
+            whole(fits=self.fits, remedy="pv.Private(epsilon=1.0, fits=10)")
+
+    def __sklearn_clone__(self) -> Private:
+        """The same budget, marked: scikit-learn clones what it is about to fit repeatedly."""
+        clone = copy(self)
+        object.__setattr__(clone, "_cloned", True)
+        return clone
+
+    def admit(self) -> None:
+        """Refuse fits of clones, unless `fits` covers them; count what it covers.
+
+        Raises:
+            Refused: the estimator is a clone and `fits` is not given.
+            OutOfBudget: `fits` fits were counted already.
+        """
+        if self.fits is not None:
+            self._count.take(self.fits)
+        elif self._cloned:
+            raise Refused(
+                "a search or cross-validation fits clones, and each would spend epsilon anew",
+                value=self.label,
+                bound="a budget that covers all its fits together",
+                remedy=f"pv.Private(epsilon={self.epsilon:g}, fits=N)   # N: folds x candidates, "
+                "and 1 for the refit",
+            )
 
     @property
     def label(self) -> str:
         """For example "private eps=1"."""
-        return f"{self.name} eps={self.epsilon:g}"
+        covered = "" if self.fits is None else f" for {self.fits} fits"
+        return f"{self.name} eps={self.epsilon:g}{covered}"
 
     def plan(self, model: Model, facts: Facts) -> Plan:
         """Guarantee, expected cost and settings, from public facts alone.
@@ -160,6 +199,11 @@ class Private(Protection):
             )
         else:
             lines.append("the number of privacy units is public")
+        if self.fits is not None:
+            lines.append(
+                f"epsilon and delta cover {self.fits} fits together; scores on private rows, and "
+                "a choice among models made by them, are not released"
+            )
         if facts.unit != "row":
             lines.append(
                 f"all rows of one person carry one value of {facts.unit!r}; of each unit at most "

@@ -28,7 +28,9 @@ def plan(
 ) -> tuple[dict[str, Any], tuple[Gaussian, ...], dict[str, float]]:
     """Settings, events and the parts of delta."""
     box = box_of(facts)
-    guess = accounting.mu_for(epsilon, delta, private.relation)
+    # mu^2 adds up over Gaussian releases, so each of the fits takes an equal part of it.
+    fits = private.fits or 1
+    guess = accounting.mu_for(epsilon, delta, private.relation) / math.sqrt(fits)
     settings = linear_settings(
         units=units, features=facts.features, outputs=facts.outputs, mu=guess, norm=box.radius
     )
@@ -38,14 +40,14 @@ def plan(
         steps=private.steps or settings.steps,
         step_size=private.step_size or settings.step_size,
     )
-    draws = settings.steps * (facts.features + 1) * facts.outputs + facts.features
+    draws = fits * (settings.steps * (facts.features + 1) * facts.outputs + facts.features)
     split = accounting.split_delta(epsilon, delta, draws)
-    mu = accounting.mu_for(epsilon, split["mechanism"], private.relation)
+    mu = accounting.mu_for(epsilon, split["mechanism"], private.relation) / math.sqrt(fits)
     noise = math.sqrt(settings.steps / (1 - settings.mean_share)) / mu
-    events = [Gaussian(noise, settings.steps, what="sum of clipped gradients")]
+    events = [Gaussian(noise, settings.steps * fits, what="sum of clipped gradients")]
     share = settings.mean_share
     if share > 0:
-        mean = Gaussian(1 / (mu * math.sqrt(share)), what="sum of features")
+        mean = Gaussian(1 / (mu * math.sqrt(share)), fits, what="sum of features")
         events.insert(0, mean)
     record = {
         "method": "linear",
@@ -109,7 +111,7 @@ def run(
         most_units=most,
     )
     step(watch, 2, 2, "private training")
-    return Outcome(params=params)
+    return Outcome(params=params, steps=chosen.steps)
 
 
 def box_of(facts: Facts) -> linear.Box:

@@ -1,0 +1,75 @@
+"""Counts the fits that one budget covers, through every copy of the protection in this process.
+
+scikit-learn's searches and cross-validation fit many clones of one estimator, and so of its
+protection. A budget that says "one model" must not be spent by each of them in silence.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from typing import Any
+
+from privet.errors import OutOfBudget, Refused
+
+_known: weakref.WeakValueDictionary[str, FitCount] = weakref.WeakValueDictionary()
+
+
+class FitCount:
+    """How many fits were counted; copies of it are the same object.
+
+    Pickled and read back in the same process it is itself again. In another process it is
+    foreign and counts nothing, since the two could not agree on what is left.
+    """
+
+    def __init__(self, *, foreign: bool = False) -> None:
+        self._lock = threading.Lock()
+        self._used = 0
+        self._foreign = foreign
+        self._process = os.getpid()
+        self._token = f"{self._process}-{id(self):x}"
+        if not foreign:
+            _known[self._token] = self
+
+    @property
+    def used(self) -> int:
+        """Fits counted so far."""
+        return self._used
+
+    def take(self, most: int) -> None:
+        """Count one more fit.
+
+        Raises:
+            OutOfBudget: `most` fits were counted already.
+            Refused: this is a copy in another process than the first.
+        """
+        if self._foreign or os.getpid() != self._process:
+            raise Refused(
+                "the fits of one budget are counted in one process, and this is another",
+                value=f"fits={most}",
+                bound="one process",
+                remedy="n_jobs=1",
+            )
+        with self._lock:
+            if self._used >= most:
+                raise OutOfBudget(
+                    "the budget covers no further fit",
+                    value=f"{self._used} fits done",
+                    bound=f"fits={most}",
+                    remedy=f"pv.Private(..., fits={most + 1})   # smaller budget for each",
+                )
+            self._used += 1
+
+    def __copy__(self) -> FitCount:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> FitCount:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_found, (self._token,))
+
+
+def _found(token: str) -> FitCount:
+    return _known.get(token) or FitCount(foreign=True)
