@@ -21,7 +21,7 @@ Array = np.ndarray[Any, Any]
 FORMAT = 1
 KIND = "privet-estimator"
 _FIELDS = frozenset({
-    "format", "kind", "class", "params", "protect", "tag", "schema", "encoding", "names",
+    "format", "kind", "class", "params", "protect", "tag", "schema", "own_schema", "encoding", "names",
     "columns", "named", "classes", "outputs", "guarantee", "cost", "steps", "notes", "versions",
 })
 _SECRET = ("insecure_seed",)
@@ -43,6 +43,7 @@ def record_of(estimator: Estimator) -> dict[str, Any]:
         "protect": _protect_record(protection),
         "tag": result.model.tag,
         "schema": None if source.schema is None else source.schema.to_dict(),
+        "own_schema": estimator.schema is not None,
         "encoding": source.encoding,
         "names": list(source.names),
         "columns": int(estimator.n_features_in_),
@@ -74,7 +75,8 @@ def read_record(record: dict[str, Any], tensors: dict[str, Array], module: Any) 
     if module is not None:
         params["model"] = module
     schema = None if record["schema"] is None else Schema.parse(record["schema"])
-    estimator = cls(**params, protect=_protection(record["protect"]), schema=schema)
+    estimator = cls(**params, protect=_protection(record["protect"]),
+                    schema=schema if record["own_schema"] else None)
     guarantee, cost = from_json(record["guarantee"]), from_json(record["cost"])
     if not isinstance(guarantee, Guarantee) or not isinstance(cost, Cost):
         raise DataError("the saved model has no guarantee or no cost")

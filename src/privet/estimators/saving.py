@@ -120,7 +120,8 @@ def _damaged(path: str, why: str) -> DataError:
 
 
 def _canonical(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    # Keys keep their order: that of a schema's columns has a meaning.
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
 def _digest(text: str, tensors: dict[str, Array]) -> str:
@@ -137,4 +138,7 @@ def _digest(text: str, tensors: dict[str, Array]) -> str:
 
 
 def _versions() -> dict[str, str]:
-    return {name: version(name) for name in ("privet", "jax", "numpy", "scikit-learn")}
+    from privet import __version__
+
+    others = {name: version(name) for name in ("jax", "numpy", "scikit-learn")}
+    return {"privet": __version__, **others}
