@@ -98,8 +98,8 @@ def _table(title: str, headings: Sequence[Heading], rows: Sequence[Sequence[str]
     table = Table(title=Text(title, style="bold") if title else None, title_justify="left",
                   box=box.ROUNDED if _unicode() else box.ASCII, header_style="bold")
     for heading in headings:
-        side = "right" if heading.right else "left"
-        table.add_column(Text(printable(heading.name)), justify=side, overflow="fold")
+        table.add_column(Text(printable(heading.name)), overflow="fold",
+                         justify="right" if heading.right else "left")
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     return table

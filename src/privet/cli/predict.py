@@ -72,11 +72,11 @@ def _answers(model: str, source: Any, proba: bool) -> dict[str, list[Any]]:
     if proba and not hasattr(estimator, "predict_proba"):
         raise InvalidInput("this model predicts a number, which has no probabilities",
                            value="--proba", bound="a model of classes", remedy="leave out --proba")
-    if estimator.schema is None:
+    if estimator.schema_ is None:
         raise InvalidInput("this model was trained on bare arrays and knows no columns",
                            value=model, bound="a model trained with a schema",
                            remedy="pv.load(model).predict(X)   # in Python")
-    data = open_data(source, schema=estimator.schema)
+    data = open_data(source, schema=estimator.schema_)
     columns = {"prediction": estimator.predict(data).tolist()}
     if proba:
         for name, chances in zip(estimator.classes_, estimator.predict_proba(data).T, strict=True):

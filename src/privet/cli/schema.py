@@ -38,13 +38,17 @@ def command() -> None:
 @click.option("--delta", default=None, metavar="NUMBER",
               help="The probability with which that guarantee may fail, with --private. "
               "Default: 1 / rows^1.1.")
+@click.option("--kind", "kinds", multiple=True, metavar="COLUMN=KIND",
+              help="What a column is, as publicly known, with --private: number, integer, "
+              "boolean, identifier, ignore, or its categories with commas between them. May be "
+              "given several times.")
 @click.option("--keep-identifiers", is_flag=True,
               help="Keep columns that look like names, addresses or account numbers. They are "
               "left out of models otherwise.")
 @output_options
 def draft(
     data: str, out: str | None, target: str | None, private: bool, epsilon: str | None,
-    delta: str | None, keep_identifiers: bool, as_json: bool,
+    delta: str | None, kinds: tuple[str, ...], keep_identifiers: bool, as_json: bool,
 ) -> None:
     """Write a first schema for a file, with a comment on every column that needs a look.
 
@@ -55,14 +59,14 @@ def draft(
     \b
     Examples:
       privet schema draft patients.csv --target outcome > patients.toml
-      privet schema draft patients.csv --private --epsilon 0.5 --out patients.toml
+      privet schema draft patients.csv --private --epsilon 0.5 --kind ill=no,yes --target ill
     """
     from privet.claims import to_json
     from privet.cli.console import print_json
     from privet.cli.files import writable, write_text
 
-    if not private and (given("epsilon") or given("delta")):
-        raise InvalidInput("--epsilon and --delta mean nothing without --private",
+    if not private and (given("epsilon") or given("delta") or kinds):
+        raise InvalidInput("--epsilon, --delta and --kind mean nothing without --private",
                            bound="--private --epsilon NUMBER", remedy="--private --epsilon 0.5")
     if private and epsilon is None:
         raise InvalidInput("--private spends a budget, and none is given",
@@ -70,7 +74,7 @@ def draft(
                            remedy="--private --epsilon 0.5")
     file = None if out is None else writable(out)
     found, guarantee = (
-        _private(data, target, str(epsilon), delta, keep_identifiers) if private
+        _private(data, target, str(epsilon), delta, _kinds(kinds, keep_identifiers)) if private
         else (_plain(data, target, keep_identifiers), None)
     )
     text = found.to_toml()
@@ -92,16 +96,34 @@ def _plain(data: str, target: str | None, keep: bool) -> Schema:
 
 
 def _private(
-    data: str, target: str | None, epsilon: str, delta: str | None, keep: bool
+    data: str, target: str | None, epsilon: str, delta: str | None,
+    kinds: dict[str, str | list[str]],
 ) -> tuple[Schema, DPGuarantee]:
     from privet.cli.sources import source_of
-    if keep:
-        raise InvalidInput("--keep-identifiers cannot be private: it would list their values",
-                           bound="--private without it", remedy="--private --epsilon 0.5")
+
     spent, failing = budget(epsilon), chance(delta)
     from privet.dp.draft import draft_private
 
-    return draft_private(source_of(data), epsilon=spent, delta=failing, target=target)
+    return draft_private(source_of(data), epsilon=spent, delta=failing, target=target,
+                         kinds=kinds)
+
+
+def _kinds(options: tuple[str, ...], keep_identifiers: bool) -> dict[str, str | list[str]]:
+    """The columns that the user declares."""
+    from privet.data.columns import KINDS
+
+    if keep_identifiers:
+        raise InvalidInput("--keep-identifiers has no meaning with --private, which reads no names",
+                           bound="--kind COLUMN=KIND for a column to keep",
+                           remedy="--private --epsilon 0.5 --kind COLUMN=number")
+    found: dict[str, str | list[str]] = {}
+    for option in options:
+        column, sign, kind = option.partition("=")
+        if not (column and sign and kind):
+            raise InvalidInput("--kind does not name a column and its kind", value=option,
+                               bound="COLUMN=KIND", remedy="--kind age=number")
+        found[column] = kind if kind in KINDS else [part.strip() for part in kind.split(",")]
+    return found
 
 
 def _advise(schema: Schema, guarantee: DPGuarantee | None, file: Path | None) -> None:
@@ -113,6 +135,9 @@ def _advise(schema: Schema, guarantee: DPGuarantee | None, file: Path | None) ->
         lines.append(f"Left out of models as identifiers: {', '.join(dropped)}.")
     if guarantee is not None:
         lines.append(f"Spent: {guarantee}.")
+        idle = [c.name for c in schema.columns.values() if c.kind == "ignore"]
+        if idle:
+            lines.append(f"Left out until {where} lists their categories: {', '.join(idle)}.")
     elif schema.bounds_from == "data":
         lines.append(f"Next: put bounds that you know from the field into {where}, and take "
                      'bounds_from = "data" away. Private protections refuse it until then.')

@@ -32,6 +32,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no t
         guarantee_: the typed claim about the fitted model.
         cost_: what training cost.
         result_: model, parameters, guarantee and cost together.
+        schema_: what encodes the rows; None where bare arrays are used as they are.
         n_iter_: optimiser steps; under a private protection the planned number.
         feature_names_out_: (d,) names of the encoded columns, in the order of the parameters.
 
@@ -92,6 +93,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no t
         self.cost_ = result.cost
         self.n_iter_ = result.steps
         self._inputs = source
+        self.schema_ = source.schema
         self.feature_names_out_ = np.array(source.names, dtype=object)
         if classes is not None:
             self.classes_ = classes

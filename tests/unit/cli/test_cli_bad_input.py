@@ -171,6 +171,11 @@ def test_a_folder_that_may_not_be_written(privet, tmp_path: Path) -> None:
     (["schema", "draft", "patients.csv", "--epsilon", "1"], "--private"),
     (["schema", "draft", "patients.csv", "--private"], "--epsilon"),
     (["schema", "draft", "patients.csv", "--private", "--epsilon", "0"], "epsilon"),
+    (["schema", "draft", "patients.csv", "--kind", "age=number"], "--private"),
+    (["schema", "draft", "patients.csv", "--private", "--epsilon", "1", "--kind", "age"],
+     "COLUMN=KIND"),
+    (["schema", "draft", "patients.csv", "--private", "--epsilon", "1", "--keep-identifiers"],
+     "--kind"),
     (["predict", "no.safetensors", "patients.csv"], "privet train"),
     (["compare", "demo:titanic"], "demo:breast-cancer"),
 ])  # fmt: skip

@@ -145,10 +145,13 @@ def test_schema_draft_to_a_file_and_as_json(privet, patients: Path) -> None:
 
 def test_private_draft_may_be_used_as_it_is(privet, patients: Path) -> None:
     done = privet("schema", "draft", patients, "--target", "ill", "--private", "--epsilon", "4",
-                  "--out", "s.toml", "--json")  # fmt: skip
+                  "--kind", "ill=no,yes", "--kind", "age=number", "--out", "s.toml",
+                  "--json")  # fmt: skip
     assert done.code == 0, done.err
     assert from_json(done.json["guarantee"]).epsilon == pytest.approx(4)
     assert done.json["schema"].get("bounds_from") == "dp"
+    assert "Left out until s.toml lists their categories: city" in done.err
+    assert privet("train", patients, "--schema", "s.toml", "--out", "m").code == 0
 
 
 def test_schema_check(privet, patients: Path, schema: Path) -> None:
