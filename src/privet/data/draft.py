@@ -1,0 +1,174 @@
+"""A first schema, written from the data for a person to correct.
+
+A draft reads private rows, and its bounds and categories are values of theirs: the file says so
+at its top, every such column is marked `bounds_from = "data"`, and private protections refuse
+it until a person has replaced them. `privet.dp.draft.draft_private` writes one that may be used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from privet.data.columns import Column
+from privet.data.identifiers import Evidence, identifies, is_date, is_prose
+from privet.data.infer import infer
+from privet.data.schema import Schema
+from privet.data.types import Unit
+from privet.data.values import Array, Batch, label
+
+FROM_DATA = "taken from the data: NOT private; replace by domain knowledge"
+"""The comment above every column whose bounds or categories are values of private rows."""
+FEW = 20
+"""Whole numbers with at most this many different values may be codes of categories."""
+_SAMPLE = 1_000
+_COUNTED = 20_000
+_MOSTLY = 0.8
+
+
+def draft(source: Any, *, target: str | None = None, drop_identifiers: bool = True) -> Schema:
+    """Guess every column's kind, bounds and categories, in one pass over the batches.
+
+    Args:
+        source: a `Source`, or anything that `privet.data.readers.open_source` opens.
+        target: the column to predict; never taken for an identifier.
+        drop_identifiers: declare likely identifiers as such, so that no model sees them. If
+            False they keep the kind their values suggest, with the suspicion as a comment.
+
+    Returns:
+        A schema to save and correct. Its bounds and categories are NOT private.
+
+    Raises:
+        DataError: the rows cannot be read, or there is none.
+        UnknownColumn: the target is not among the columns.
+    """
+    from privet.data.readers import open_source
+
+    opened = open_source(source)
+    looks = {name: _Look(name) for name in opened.columns}
+    guessed = infer(_watched(opened.batches(), looks), target=target, unit=Unit())
+    columns = {
+        name: _settled(column, looks[name], drop=drop_identifiers, is_target=name == target)
+        for name, column in guessed.columns.items()
+    }
+    return replace(guessed, columns=columns, comment=_top(opened.describe))
+
+
+def _top(describe: str) -> str:
+    return (
+        f"First draft of a schema, written from {describe}.\n"
+        "THIS FILE CONTAINS PRIVATE VALUES: least and greatest numbers and categories of its "
+        "rows.\n"
+        "Keep it where the data are kept until you have replaced every value that is marked\n"
+        '"taken from the data" by what is known without looking at the rows; then write\n'
+        'bounds_from = "domain".'
+    )
+
+
+@dataclass
+class _Look:
+    """What was seen of a column so far, in bounded memory."""
+
+    name: str
+    cells: list[str] = field(default_factory=list)
+    distinct: set[str] = field(default_factory=set)
+    seen: int = 0
+    textual: bool = False
+    whole: bool = True
+    codes: dict[float, None] | None = field(default_factory=dict)
+    low: float = np.inf
+    high: float = -np.inf
+
+    def add(self, values: Array) -> None:
+        """Look at a batch: evenly spread cells, and the first rows for uniqueness."""
+        chosen = np.unique(np.linspace(0, len(values) - 1, min(_SAMPLE, len(values))).astype(int))
+        self.cells += [text for text in map(label, values[chosen]) if text]
+        if self.seen < _COUNTED:
+            head = [text for text in map(label, values[: _COUNTED - self.seen]) if text]
+            self.distinct.update(head)
+            self.seen += len(head)
+        if values.dtype == object:
+            self._add_objects(values)
+        else:
+            self._add_numbers(values)
+
+    def _add_objects(self, values: Array) -> None:
+        kinds = set(map(type, values)) - {type(None)}
+        self.textual |= not kinds <= {int, float, bool}
+        numbers = [v for v in values if type(v) in (int, float) and v == v]
+        self.whole &= not kinds & {str, bool} and all(float(v).is_integer() for v in numbers)
+        self._remember(np.array(numbers, dtype=np.float64))
+
+    def _add_numbers(self, values: Array) -> None:
+        numbers = values[~np.isnan(values)] if values.dtype == np.float64 else values
+        self.whole &= values.dtype != np.bool_ and bool((numbers == np.floor(numbers)).all())
+        self._remember(numbers.astype(np.float64))
+
+    def _remember(self, numbers: Array) -> None:
+        if not len(numbers):
+            return
+        self.low, self.high = min(self.low, numbers.min()), max(self.high, numbers.max())
+        if self.codes is not None:
+            self.codes.update(dict.fromkeys(np.unique(numbers).tolist()))
+            if len(self.codes) > FEW:
+                self.codes = None
+
+    def evidence(self) -> Evidence:
+        """What the identifier rules look at."""
+        return Evidence(
+            self.name, self.cells, self.textual, self.whole and not self.textual, self.seen,
+            len(self.distinct), self.low, self.high,
+        )
+
+
+def _watched(batches: Iterator[Batch], looks: dict[str, _Look]) -> Iterator[Batch]:
+    for batch in batches:
+        for name, values in batch.items():
+            looks[name].add(values)
+        yield batch
+
+
+def _settled(column: Column, look: _Look, *, drop: bool, is_target: bool) -> Column:
+    seen = look.evidence()
+    reason = None if is_target or not seen.seen else identifies(seen)
+    if reason is not None and drop:
+        return Column(column.name, "identifier", bounds_from="data",
+                      comment=f"looks like {reason}: left out of models")
+    suspicion = [f"looks like {reason}: consider kind = \"identifier\""] if reason else []
+    if not seen.seen:
+        note = "no value in any row: ignored"
+        return replace(column, kind="ignore", comment=note)
+    if column.kind == "identifier":  # infer's word for too many different texts
+        note = "\n".join([*suspicion, _why_ignored(seen)])
+        return Column(column.name, "ignore", bounds_from="data", comment=note)
+    if column.kind == "category" and not is_target and seen.share(is_date) >= _MOSTLY:
+        return Column(column.name, "ignore", bounds_from="data",
+                      comment="\n".join([*suspicion, _why_ignored(seen)]))
+    lines = suspicion + _comments(column, look)
+    return replace(column, comment="\n".join(lines) or None)
+
+
+def _why_ignored(seen: Evidence) -> str:
+    if seen.share(is_date) >= _MOSTLY:
+        return "dates: ignored; write them as a number, such as days since a public date"
+    if is_prose(seen):
+        return "free text: ignored"
+    return "many different texts: ignored; for a category list every value it may take"
+
+
+def _comments(column: Column, look: _Look) -> list[str]:
+    lines = []
+    if column.bounds is not None:
+        lines.append(f"bounds {FROM_DATA}")
+    if column.categories is not None:
+        lines.append(f"categories {FROM_DATA}")
+    if column.missing == "level":
+        lines.append("some values are missing: they get a level of their own")
+    if column.kind == "integer" and look.codes is not None and len(look.codes) >= 2:
+        codes = sorted(int(code) for code in look.codes)
+        lines.append("few different values: if they are codes rather than amounts, write")
+        lines.append(f'kind = "category", categories = {codes} instead of kind and bounds')
+    return lines
