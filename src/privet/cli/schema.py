@@ -139,8 +139,8 @@ def _advise(schema: Schema, guarantee: DPGuarantee | None, file: Path | None) ->
         if idle:
             lines.append(f"Left out until {where} lists their categories: {', '.join(idle)}.")
     elif schema.bounds_from == "data":
-        lines.append(f"Next: put bounds that you know from the field into {where}, and take "
-                     'bounds_from = "data" away. Private protections refuse it until then.')
+        lines.append(f"Next: put bounds that you know from the field into {where}, then write "
+                     'bounds_from = "domain" there. Private protections refuse it until then.')
     for line in lines:
         click.echo(line, err=True)
 
@@ -208,8 +208,8 @@ def _hints(rows: Dataset) -> list[str]:
                      f"{', '.join(rows.unused)}.")
     repeated = [name for name in rows.repeated_identifiers() if name != rows.schema.unit.name]
     if repeated and rows.schema.unit.is_row:
-        hints.append(f"Some values of {', '.join(repeated)} stand in several rows. If they are one "
-                     f'person, write [unit] with column = "{repeated[0]}" and max_rows.')
+        hints.append(f"Some values of {', '.join(repeated)} stand in several rows. If equal values "
+                     f'mean one person, write [unit] with column = "{repeated[0]}" and max_rows.')
     return hints
 
 
@@ -220,4 +220,5 @@ def _column(column: Any) -> dict[str, str]:
         allowed = levels if len(levels) <= 40 else f"{len(column.levels)} categories"
     rule = f"replaced by {column.fill}" if column.missing == "value" else column.missing
     return {"column": column.name, "kind": column.kind, "allowed": allowed,
-            "missing": rule if column.is_used else "", "from": column.bounds_from}
+            "missing": rule if column.is_used else "",
+            "from": column.bounds_from if allowed else ""}

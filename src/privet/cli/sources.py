@@ -171,7 +171,7 @@ def missing_bounds(source: Source, problem: str, lines: Sequence[str] = ()) -> M
     schema = source.schema_file or f"{name}.toml"
     steps = [] if source.schema_file else [f"privet schema draft {data}{target} > {schema}"]
     steps += [f"add to {schema}: {line}" for line in lines] or [
-              f"edit the bounds in {schema}, and take bounds_from = \"data\" out of it"]
+              f"edit the bounds in {schema}, then write bounds_from = \"domain\" there"]
     steps += [
               f"run this again with --schema {schema}   (or with --protect plain)"]
     return MissingBounds(
