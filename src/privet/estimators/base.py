@@ -71,7 +71,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no t
         prepared = inputs.prepare(self, X, y, sample_weight)
         count = None if prepared.classes is None else len(prepared.classes)
         model = self._model(count)
-        source, rows = prepared.rows(model)
+        source, rows = prepared.rows(model, protection)
         rows = self._reweigh(rows, prepared.classes, protection)
         protection.admit()
         try:

@@ -18,11 +18,18 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from privet.data import Dataset, Encoder, Schema
 from privet.data.encode import check_target
-from privet.data.schema import unknown_column
 from privet.data.source import Frame
 from privet.data.values import canonical
-from privet.errors import DataError, InvalidInput, MissingBounds, SchemaError
-from privet.protect.base import Model, Rows
+from privet.errors import (
+    DataError,
+    InvalidInput,
+    MissingBounds,
+    Refused,
+    SchemaError,
+    UnknownColumn,
+)
+from privet.protect.base import Model, Protection, Rows
+from privet.protect.plain import Plain
 from privet.protect.rows import rows_of, rows_of_arrays
 
 if TYPE_CHECKING:
@@ -79,8 +86,8 @@ class Prepared(Protocol):
     def classes(self) -> Array | None:
         """(K,) classes; None for regression."""
 
-    def rows(self, model: Model) -> tuple[Inputs, Rows]:
-        """Encode as the model needs it."""
+    def rows(self, model: Model, protection: Protection) -> tuple[Inputs, Rows]:
+        """Encode as the model needs it, and refuse what the protection cannot cover."""
 
 
 def prepare(estimator: Estimator, X: Any, y: Any, sample_weight: Any) -> Prepared:
@@ -117,7 +124,8 @@ class _Bare:
     names: tuple[str, ...]
     classes: Array | None
 
-    def rows(self, model: Model) -> tuple[Inputs, Rows]:
+    def rows(self, model: Model, protection: Protection) -> tuple[Inputs, Rows]:
+        del protection  # it refuses by the facts: nothing is declared
         if model.encoding != "scaled":
             raise MissingBounds(
                 f"the {model.name} model needs bins, which bare arrays do not declare",
@@ -168,8 +176,12 @@ class _Declared:
     weight: Array | None
     classes: Array | None
 
-    def rows(self, model: Model) -> tuple[Inputs, Rows]:
+    def rows(self, model: Model, protection: Protection) -> tuple[Inputs, Rows]:
         rows = rows_of(self.data, model)
+        if isinstance(protection, Plain):
+            check_target(rows.y, self.data.schema.required_target())
+        else:
+            _require_own_rows(self.data)
         if self.weight is not None:
             if len(self.weight) != len(rows.x):
                 raise InvalidInput("sample_weight differs in length from the rows used",
@@ -177,6 +189,23 @@ class _Declared:
             rows = replace(rows, weight=self.weight)
         names = tuple(Encoder(self.data.schema, model.encoding).names)
         return Inputs(names, self.data.schema, model.encoding), rows
+
+
+def _require_own_rows(data: Dataset) -> None:
+    """Refuse a row as the privacy unit where an identifier shows that people have several.
+
+    Raises:
+        Refused: naming the identifier, and the lines to write.
+    """
+    repeated = data.repeated_identifiers() if data.schema.unit.is_row else ()
+    if repeated:
+        raise Refused(
+            f"the identifier {repeated[0]!r} repeats, so that a row is not all of one person",
+            value='unit = "row"',
+            bound="the person as the privacy unit",
+            remedy=f'[unit]\n         column = "{repeated[0]}"\n         max_rows = 10'
+            f'   # or kind = "ignore" under [columns.{repeated[0]}], if it names no person',
+        )
 
 
 def _declared(estimator: Estimator, data: Dataset, sample_weight: Any) -> _Declared:
@@ -235,7 +264,8 @@ def columns_of(X: Any, names: list[str]) -> dict[str, Array]:
         known = list(map(str, X.columns))
         for name in names:
             if name not in known:
-                raise unknown_column("the frame has no such column", name, known)
+                raise UnknownColumn("the frame has no such column", value=name,
+                                    bound="one of " + ", ".join(known[:20]))
         return {name: canonical(X[name]) for name in names}
     array = X if isinstance(X, np.ndarray) else np.asarray(X)
     if array.ndim != 2 or array.shape[1] != len(names):

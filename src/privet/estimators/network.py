@@ -42,7 +42,7 @@ class _Network:
 
     def _model(self, classes: int | None) -> Model:
         sizes = self.hidden_layer_sizes
-        if isinstance(sizes, (str, bytes)) or not (isinstance(sizes, int) or hasattr(sizes, "__iter__")):
+        if not isinstance(sizes, (int, list, tuple)):
             raise InvalidInput("hidden_layer_sizes must be whole numbers", value=sizes,
                                remedy="hidden_layer_sizes=(100,)")
         return model_for(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,8 @@ Array = np.ndarray[Any, Any]
 FORMAT = 1
 KIND = "privet-estimator"
 _FIELDS = frozenset({
-    "format", "kind", "class", "params", "protect", "tag", "schema", "own_schema", "encoding", "names",
-    "columns", "named", "classes", "outputs", "guarantee", "cost", "steps", "notes", "versions",
+    "format", "kind", "class", "params", "protect", "tag", "schema", "own_schema", "encoding",
+    "names", "columns", "named", "classes", "outputs", "guarantee", "cost", "steps", "notes", "versions",
 })
 _SECRET = ("insecure_seed",)
 
@@ -144,13 +144,11 @@ def _read(value: Any) -> Any:
 
 
 def _protect_record(protection: Protection) -> dict[str, Any]:
-    settings = {}
-    if is_dataclass(protection):
-        settings = {
-            field.name: _plain(field.name, getattr(protection, field.name))
-            for field in fields(protection)
-            if field.init and field.name not in _SECRET
-        }
+    settings = {
+        field.name: _plain(field.name, getattr(protection, field.name))
+        for field in fields(protection)  # type: ignore[arg-type]  # every protection is a dataclass
+        if field.init and field.name not in _SECRET
+    }
     return {"name": protection.name, "settings": settings}
 
 

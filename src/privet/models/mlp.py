@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def functions(
         stream = reproducible_stream(seed, "mlp-init")
         params: Params = {}
         sizes = (features, *hidden, outputs)
-        for layer, (fan_in, fan_out) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        for layer, (fan_in, fan_out) in enumerate(pairwise(sizes)):
             limit = np.sqrt(6.0 / max(fan_in, 1))
             unit = (stream.words(fan_in * fan_out) >> np.uint64(11)) * _FRACTION
             params[f"w{layer}"] = (limit * (2 * unit - 1)).reshape(fan_in, fan_out)

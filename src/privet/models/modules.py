@@ -142,7 +142,8 @@ def _nnx(module: Any) -> Functions:
     from flax import nnx
 
     name = type(module).__name__
-    graph, params, rest = nnx.split(module, nnx.Param, ...)
+    graph, *states = nnx.split(module, nnx.Param, ...)
+    params, rest = states
     state = [type(leaf).__name__ for _, leaf in nnx.to_flat_state(rest)]
     if state:
         _refuse_state(name, state)

@@ -220,7 +220,7 @@ class Protection(ABC):
         """What tables and plots call it, settings included."""
         return self.name
 
-    def admit(self) -> None:
+    def admit(self) -> None:  # noqa: B027  # a hook: most protections cover any number of fits
         """Say whether this budget covers one more fit by an estimator; count it if so.
 
         Raises:
