@@ -149,7 +149,8 @@ def decide(words: Words, s: int, stream: Stream) -> int | None:
         return None
     if not _exact_accept(w, y * (y + (k << (s + 1))), 2 * s + 1, stream):
         return None
-    return -((k << s) + y) if negative else (k << s) + y
+    magnitude: int = (k << s) + y
+    return -magnitude if negative else magnitude
 
 
 def _exact_k(u: int, stream: Stream) -> int:

@@ -156,7 +156,7 @@ def gaussian_noise(
     """
     grid = Grid(scale)
     size = math.prod(shape) if isinstance(shape, tuple) else shape
-    return (discrete_gaussian(size, stream=stream) * grid.step).reshape(shape)
+    return (discrete_gaussian(size, stream=stream).astype(np.float64) * grid.step).reshape(shape)
 
 
 def release(total: Any, *, scale: float, stream: Stream) -> NDArray[np.float64]:
@@ -182,7 +182,7 @@ def release(total: Any, *, scale: float, stream: Stream) -> NDArray[np.float64]:
     grid = Grid(scale)
     units = grid.units(np.asarray(total, np.float64))
     noise = discrete_gaussian(units.size, stream=stream).reshape(units.shape)
-    return (units + noise) * grid.step
+    return (units + noise).astype(np.float64) * grid.step
 
 
 def discretisation_delta(draws: int, epsilon: float) -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -19,6 +19,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 from numpy.typing import NDArray
 
 from privet.errors import InvalidInput, Refused, whole
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
 
 KEY_BYTES = 32
 _BUFFER_BYTES = 4096
@@ -81,7 +84,7 @@ class Stream:
 
     def fill(self, out: NDArray[Any]) -> None:
         """Overwrite a writable contiguous array of any integer type with the next bytes."""
-        target = memoryview(out).cast("B")
+        target = memoryview(cast("Buffer", out)).cast("B")
         n = len(target)
         with self._lock:
             self._check_process()
