@@ -65,7 +65,7 @@ class LogisticRegression(ClassifierBase):
         self.schema = schema
 
     def _model(self, classes: int | None) -> Model:
-        infinite = isinstance(self.C, (int, float)) and math.inf == self.C
+        infinite = isinstance(self.C, float) and math.isinf(self.C) and self.C > 0
         l2 = 0.0 if infinite else 1.0 / positive(C=self.C, remedy="C=1.0")
         return model_for(
             "logistic", classes=classes, l2=l2, max_iter=self.max_iter, tol=self.tol

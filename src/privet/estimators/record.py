@@ -21,8 +21,8 @@ Array = np.ndarray[Any, Any]
 FORMAT = 1
 KIND = "privet-estimator"
 _FIELDS = frozenset({
-    "format", "kind", "class", "params", "protect", "tag", "schema", "own_schema", "encoding",
-    "names", "columns", "named", "classes", "outputs", "guarantee", "cost", "steps", "notes", "versions",
+    "format", "kind", "class", "params", "protect", "tag", "schema", "own_schema",
+    "encoding", "names", "columns", "named", "classes", "outputs", "guarantee", "cost", "steps", "notes", "versions",
 })
 _SECRET = ("insecure_seed",)
 
@@ -146,7 +146,7 @@ def _read(value: Any) -> Any:
 def _protect_record(protection: Protection) -> dict[str, Any]:
     settings = {
         field.name: _plain(field.name, getattr(protection, field.name))
-        for field in fields(protection)  # type: ignore[arg-type]  # every protection is a dataclass
+        for field in fields(protection)  # type: ignore[arg-type]  # a dataclass
         if field.init and field.name not in _SECRET
     }
     return {"name": protection.name, "settings": settings}

@@ -15,6 +15,8 @@ from privet.protect.base import Model, Outcome, Params, Rows, Watch, step
 Array = np.ndarray[Any, Any]
 _CALLS = 10
 """At least so many times a run looks up to report progress and to hear of cancellation."""
+_TINY = 1e-30
+"""Keeps a batch without weight from dividing by zero; below rounding otherwise."""
 
 
 def fit_stochastic(model: Model, rows: Rows, watch: Watch) -> Outcome:
@@ -103,9 +105,9 @@ def _x64(on: bool) -> Any:
 
     if hasattr(jax, "enable_x64"):
         return jax.enable_x64(on)
-    from jax.experimental import enable_x64
+    from jax import experimental
 
-    return enable_x64(on)
+    return experimental.enable_x64(on)  # type: ignore[attr-defined]  # gone in newer JAX
 
 
 def _weights(rows: Rows) -> Array:
@@ -139,7 +141,8 @@ def _batches(n: int, batch: int, epochs: int, stream: Any, whole: bool) -> tuple
 def _zeros(params: Params) -> tuple[Params, Params]:
     import jax
 
-    return tuple(jax.tree.map(lambda p: p * 0, params) for _ in range(2))  # type: ignore[return-value]  # two of them
+    zeros = jax.tree.map(lambda p: p * 0, params)
+    return zeros, zeros
 
 
 def _objective(
@@ -151,8 +154,7 @@ def _objective(
 
     def objective(params: Params, x: Any, y: Any, weight: Any, l2: Any) -> Any:
         losses = jax.vmap(lambda row, target: loss(apply(params, row), target))(x, y)
-        tiny = jnp.finfo(x.dtype).tiny
-        mean = jnp.sum(jnp.where(weight > 0, weight * losses, 0)) / (jnp.sum(weight) + tiny)
+        mean = jnp.sum(jnp.where(weight > 0, weight * losses, 0)) / (jnp.sum(weight) + _TINY)
         weights = [leaf for leaf in jax.tree.leaves(params) if leaf.ndim >= 2]
         return mean + 0.5 * l2 * sum(jnp.sum(leaf**2) for leaf in weights)
 
