@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from privet.data.encode import Encoded, Encoder
-from privet.data.schema import Schema, unknown_column
+from privet.data.names import unknown_column
+from privet.data.schema import Schema
 from privet.data.source import BATCH, Frame, Source
 from privet.data.values import MISSING, Array, Batch, codes, concatenate, labels
 from privet.errors import DataError

@@ -31,7 +31,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from privet.data.blocks import Block, block_for, bounds_line, scale, settled_codes
-from privet.data.schema import Schema, unknown_column
+from privet.data.names import unknown_column
+from privet.data.schema import Schema
 from privet.data.tomlfile import heading
 from privet.data.types import FeatureBounds, Target
 from privet.data.values import MISSING, Array, Batch, codes, labels, to_numbers
@@ -250,6 +251,6 @@ def _rows(batch: Mapping[str, Array]) -> int:
 
 def _column(batch: Mapping[str, Array], name: str) -> Array:
     if name not in batch:
-        raise unknown_column(name, batch, where="the schema declares what is missing: the data have",
+        raise unknown_column(name, batch, where="the schema asks for more: the data have",
                              remedy="[columns.{}]")
     return batch[name]

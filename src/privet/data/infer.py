@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from privet.data.columns import Column
-from privet.data.schema import Schema, unknown_column
+from privet.data.names import unknown_column
+from privet.data.schema import Schema
 from privet.data.types import Unit
 from privet.data.values import Array, Batch, is_missing, label
 from privet.errors import DataError

@@ -21,7 +21,6 @@ Its file::
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,13 +28,13 @@ from typing import Any, cast
 
 import numpy as np
 
-from privet.data.columns import ORIGINS, Column, parse_column
+from privet.data.columns import Column, parse_column
+from privet.data.names import unknown_column
+from privet.data.parse import KEYS, parse_origin, parse_target, parse_unit
 from privet.data.tomlfile import Comments, heading, read_toml, to_toml, write_atomically
 from privet.data.types import Target, Unit
 from privet.data.values import Batch, Scalar
-from privet.errors import SchemaError, UnknownColumn
-
-_KEYS = ("target", "unit", "bounds_from", "columns")
+from privet.errors import SchemaError
 
 
 @dataclass(frozen=True)
@@ -94,15 +93,11 @@ class Schema:
 
     @property
     def bounds_from(self) -> str:
-        """The least public origin of any bound, bin or category in use.
+        """The least public origin of any column in use.
 
         One column whose bounds were taken from the data makes the whole schema "data".
         """
-        used = [column for column in self.columns.values() if column.is_used]
-        found = {
-            column.bounds_from for column in used
-            if column.range is not None or column.categories is not None
-        }
+        found = {column.bounds_from for column in self.columns.values() if column.is_used}
         return next((origin for origin in ("data", "dp") if origin in found), "domain")
 
     @classmethod
@@ -129,16 +124,8 @@ class Schema:
         """
         if not isinstance(content, Mapping):
             raise SchemaError("a schema is a mapping or a TOML file", value=type(content).__name__,
-                              bound="keys " + ", ".join(_KEYS))
-        for key in content:
-            if key not in _KEYS:
-                raise SchemaError(f"the schema has an unknown key {key!r}", value=key,
-                                  bound="one of " + ", ".join(_KEYS), remedy=_nearest(str(key)))
-        origin = content.get("bounds_from", "domain")
-        if origin not in ORIGINS:
-            raise SchemaError("the schema has no usable bounds_from", value=origin,
-                              bound="one of " + ", ".join(ORIGINS),
-                              remedy='bounds_from = "domain"')
+                              bound="keys " + ", ".join(KEYS))
+        origin = parse_origin(content)
         tables = content.get("columns", {})
         if not isinstance(tables, Mapping):
             raise SchemaError("columns is no table", value=tables, bound="one table per column",
@@ -147,7 +134,7 @@ class Schema:
             str(name): parse_column(str(name), entry, bounds_from=origin)
             for name, entry in tables.items()
         }
-        return cls(columns, _parse_target(content.get("target")), _parse_unit(content.get("unit")))
+        return cls(columns, parse_target(content.get("target")), parse_unit(content.get("unit")))
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `parse` reads back to an equal schema, as the file writes it."""
@@ -264,75 +251,6 @@ class Schema:
         from privet.data.infer import infer
 
         return infer(batches, target=target, unit=unit or Unit())
-
-
-def close_names(name: str, names: Iterable[str], *, most: int = 3) -> list[str]:
-    """Return the names most like a mistyped one, capitals ignored."""
-    lower: dict[str, str] = {}
-    for known in names:
-        lower.setdefault(known.lower(), known)
-    return [lower[key] for key in difflib.get_close_matches(name.lower(), lower, n=most)]
-
-
-def unknown_column(
-    name: str, names: Iterable[str], *, where: str, remedy: str = "{}"
-) -> UnknownColumn:
-    """Return the error for a column that is not there.
-
-    Args:
-        name: what was asked for.
-        names: what there is.
-        where: who lacks it, with its verb: "the data have".
-        remedy: the line to write, with {} for the closest name.
-    """
-    names = list(names)
-    near = close_names(name, names)
-    shown = ", ".join(near or names[:10]) + ("" if near or len(names) <= 10 else ", ...")
-    return UnknownColumn(
-        f"{where} no such column",
-        value=name,
-        bound=("perhaps " if near else "one of ") + shown if shown else None,
-        remedy=remedy.replace("{}", near[0]) if near else None,
-    )
-
-
-def _nearest(key: str) -> str:
-    lines = {"target": 'target = "..."', "unit": 'unit = "row"',
-             "bounds_from": 'bounds_from = "domain"', "columns": "[columns.NAME]"}
-    close = difflib.get_close_matches(key, _KEYS, n=1, cutoff=0.4)
-    return lines[close[0]] if close else f"{heading(key)}   # for a column"
-
-
-def _parse_target(value: Any) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise SchemaError("the target must be the name of a column", value=value, bound="a text",
-                          remedy='target = "..."')
-    return value
-
-
-def _parse_unit(value: Any) -> Unit:
-    if value is None or value == "row":
-        return Unit()
-    if not isinstance(value, Mapping):
-        named = value if isinstance(value, str) else "..."
-        raise SchemaError("the unit must be a row or name its id column", value=value,
-                          bound='unit = "row", or a table [unit]',
-                          remedy=f'[unit]\n         column = "{named}"\n         max_rows = 1')
-    for key in value:
-        if key not in ("column", "max_rows"):
-            close = difflib.get_close_matches(str(key), ("column", "max_rows"), n=1, cutoff=0.3)
-            line = "max_rows = 1" if close == ["max_rows"] else 'column = "..."'
-            raise SchemaError(f"the unit has an unknown key {key!r}", value=key,
-                              bound="column, max_rows", remedy=f"{line}   # under [unit]")
-    column, rows = value.get("column"), value.get("max_rows", 1)
-    if not isinstance(column, str) or column in ("", "row"):
-        raise SchemaError("the unit does not name its id column", value=column,
-                          bound="the name of a column", remedy='column = "..."   # under [unit]')
-    if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
-        raise SchemaError("the unit has no usable max_rows", value=rows,
-                          bound="a whole number of at least 1",
-                          remedy="max_rows = 1   # under [unit]")
-    return Unit(column, rows)
 
 
 def _check_unit(schema: Schema) -> None:
