@@ -20,6 +20,7 @@ from privet.protect.base import Model, Result, one_protection
 from privet.protect.plain import Plain
 
 if TYPE_CHECKING:
+    from privet.data import Schema
     from privet.protect.base import Protection, Rows
 
 Array = np.ndarray[Any, Any]
@@ -53,6 +54,11 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no t
     def _module(self) -> Any:
         """The user's own module, for estimators that take one."""
         return None
+
+    def _declared_schema(self, X: Any, y: Any) -> Schema | None:
+        """What the caller declared of columns and target; None if nothing was."""
+        del X, y
+        return None if self.schema is None else inputs.schema_of(self.schema)
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Estimator:
         """Train under the protection.

@@ -98,9 +98,9 @@ def prepare(estimator: Estimator, X: Any, y: Any, sample_weight: Any) -> Prepare
     """
     if isinstance(X, Dataset):
         return _declared(estimator, _own_target(estimator, X, y), sample_weight)
-    if estimator.schema is None:
+    schema = estimator._declared_schema(X, y)
+    if schema is None:
         return _bare(estimator, X, y, sample_weight)
-    schema = schema_of(estimator.schema)
     return _declared(estimator, _dataset(estimator, X, y, schema), sample_weight)
 
 

@@ -20,10 +20,29 @@ from privet.protect.rows import outputs_for
 Array = np.ndarray[Any, Any]
 FORMAT = 1
 KIND = "privet-estimator"
-_FIELDS = frozenset({
-    "format", "kind", "class", "params", "protect", "tag", "schema", "own_schema",
-    "encoding", "names", "columns", "named", "classes", "outputs", "guarantee", "cost", "steps", "notes", "versions",
-})
+_FIELDS = frozenset(
+    [
+        "format",
+        "kind",
+        "class",
+        "params",
+        "protect",
+        "tag",
+        "schema",
+        "own_schema",
+        "encoding",
+        "names",
+        "columns",
+        "named",
+        "classes",
+        "outputs",
+        "guarantee",
+        "cost",
+        "steps",
+        "notes",
+        "versions",
+    ]
+)
 _SECRET = ("insecure_seed",)
 
 
@@ -65,8 +84,9 @@ def read_record(record: dict[str, Any], tensors: dict[str, Array], module: Any) 
         InvalidInput: a user's module is needed.
     """
     if set(record) != _FIELDS:
-        raise DataError("the saved model has unknown or missing fields",
-                        value=sorted(set(record) ^ _FIELDS))
+        raise DataError(
+            "the saved model has unknown or missing fields", value=sorted(set(record) ^ _FIELDS)
+        )
     cls = _classes_by_name()[one_of(tuple(_classes_by_name()), estimator=record["class"])]
     model = model_from_tag(record["tag"], module=module)
     names = tuple(map(str, record["names"]))
@@ -75,8 +95,11 @@ def read_record(record: dict[str, Any], tensors: dict[str, Array], module: Any) 
     if module is not None:
         params["model"] = module
     schema = None if record["schema"] is None else Schema.parse(record["schema"])
-    estimator = cls(**params, protect=_protection(record["protect"]),
-                    schema=schema if record["own_schema"] else None)
+    estimator = cls(
+        **params,
+        protect=_protection(record["protect"]),
+        schema=schema if record["own_schema"] else None,
+    )
     guarantee, cost = from_json(record["guarantee"]), from_json(record["cost"])
     if not isinstance(guarantee, Guarantee) or not isinstance(cost, Cost):
         raise DataError("the saved model has no guarantee or no cost")
@@ -126,8 +149,11 @@ def _plain(name: str, value: Any) -> Any:
         return {"__float__": repr(value)}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    raise InvalidInput(f"the parameter {name!r} cannot be saved", value=type(value).__name__,
-                       bound="numbers, texts, lists and dicts of them")
+    raise InvalidInput(
+        f"the parameter {name!r} cannot be saved",
+        value=type(value).__name__,
+        bound="numbers, texts, lists and dicts of them",
+    )
 
 
 def _read(value: Any) -> Any:
@@ -164,10 +190,15 @@ def _classes_record(classes: Array | None) -> dict[str, Any] | None:
     if classes is None:
         return None
     if classes.dtype.kind not in "biufUSO":
-        raise InvalidInput("classes of this type cannot be saved", value=str(classes.dtype),
-                           bound="numbers, texts or booleans")
-    return {"dtype": classes.dtype.str if classes.dtype.kind != "O" else "O",
-            "values": [_plain("classes_", item) for item in classes.tolist()]}
+        raise InvalidInput(
+            "classes of this type cannot be saved",
+            value=str(classes.dtype),
+            bound="numbers, texts or booleans",
+        )
+    return {
+        "dtype": classes.dtype.str if classes.dtype.kind != "O" else "O",
+        "values": [_plain("classes_", item) for item in classes.tolist()],
+    }
 
 
 def _read_classes(record: dict[str, Any] | None) -> Array | None:
@@ -193,12 +224,21 @@ def _check_tensors(model: Model, tensors: dict[str, Array], features: int, outpu
     """
     expected = model.init(0, features, int(outputs))
     if set(tensors) != set(expected):
-        raise DataError("the saved model has other parameters than its kind",
-                        value=sorted(tensors), bound=", ".join(sorted(expected)))
+        raise DataError(
+            "the saved model has other parameters than its kind",
+            value=sorted(tensors),
+            bound=", ".join(sorted(expected)),
+        )
     for name, value in tensors.items():
         if value.shape != np.shape(expected[name]):
-            raise DataError(f"parameter {name!r} has another shape than the model",
-                            value=value.shape, bound=str(np.shape(expected[name])))
+            raise DataError(
+                f"parameter {name!r} has another shape than the model",
+                value=value.shape,
+                bound=str(np.shape(expected[name])),
+            )
         if not np.isfinite(value).all():
-            raise DataError(f"parameter {name!r} is not finite", bound="finite numbers",
-                            remedy="train and save the model again")
+            raise DataError(
+                f"parameter {name!r} is not finite",
+                bound="finite numbers",
+                remedy="train and save the model again",
+            )

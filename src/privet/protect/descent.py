@@ -183,9 +183,12 @@ def _adam(
             count = count + 1
             first = jax.tree.map(lambda m, d: decay * m + (1 - decay) * d, first, g)
             second = jax.tree.map(lambda v, d: decay2 * v + (1 - decay2) * d**2, second, g)
-            rate = size * jnp.sqrt(1 - decay2**count) / (1 - decay**count)
+            grown, grown2 = 1 - decay**count, 1 - decay2**count
             params = jax.tree.map(
-                lambda p, m, v: p - rate * m / (jnp.sqrt(v) + floor), params, first, second
+                lambda p, m, v: p - size * (m / grown) / (jnp.sqrt(v / grown2) + floor),
+                params,
+                first,
+                second,
             )
             return (params, first, second, count), None
 

@@ -127,7 +127,7 @@ def test_linen_batch_statistics_are_refused() -> None:
         def __call__(self, x: Any) -> Any:
             return nn.Dense(3)(nn.BatchNorm(use_running_average=True)(x))
 
-    with pytest.raises(InvalidInput, match="mutable state.*batch_stats"):
+    with pytest.raises(InvalidInput, match=r"mutable state.*batch_stats"):
         model_for(Net(), classes=3).init(0, 4, 3)
 
 
@@ -143,7 +143,7 @@ def test_equinox_batch_statistics_are_refused() -> None:
     eqx = pytest.importorskip("equinox")
     module = eqx.nn.Sequential([eqx.nn.BatchNorm(4, axis_name="batch", mode="ema"),
                                 eqx.nn.Linear(4, 3, key=jax.random.key(0))])
-    with pytest.raises(InvalidInput, match="mutable state.*BatchNorm"):
+    with pytest.raises(InvalidInput, match=r"mutable state.*BatchNorm"):
         model_for(module, classes=3)
 
 
