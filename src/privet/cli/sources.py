@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
 DEMO = "demo:"
 DEMOS = ("breast-cancer",)
+_DEMO_FOLDER = Path(__file__).resolve().parents[1] / "demo"
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Source:
         if self.schema_option is not None:
             return self.schema_option
         if self.is_demo:
-            return str(files("privet") / "demo" / "breast_cancer.toml")
+            return str(_DEMO_FOLDER / "breast_cancer.toml")
         beside = Path(self.data).with_suffix(".toml")
         return str(beside) if not self.is_address and beside.is_file() else None
 

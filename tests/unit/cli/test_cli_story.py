@@ -199,3 +199,16 @@ def test_json_is_the_only_thing_on_stdout(privet, patients: Path, schema: Path) 
                   "--html", "r.html", "--json")  # fmt: skip
     json.loads(done.out)
     assert Path("r.html").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["logistic", "additive", "mlp"])
+def test_every_model_of_classes(privet, patients: Path, schema: Path, model: str) -> None:
+    done = privet("compare", patients, "--schema", schema, "--epsilon", "8", "--seeds", "2",
+                  "--model", model, "--json")  # fmt: skip
+    assert done.code == 0, done.err
+    assert done.json["model"] == model
+    assert all(entry["scores"] for entry in done.json["entries"])
+    done = privet("train", patients, "--schema", schema, "--model", model, "--out", "m")
+    assert done.code == 0, done.err
+    assert privet("predict", "m", patients).code == 0
