@@ -144,7 +144,8 @@ def _bins(column: Column) -> tuple[tuple[str, ...], tuple[float, ...]]:
         values = range(first, last + 1)
         names = tuple(f"{column.name}={value}" for value in values)
         return names, tuple(value - 0.5 for value in values[1:])
-    edges = np.linspace(low, high, (column.bins or DEFAULT_BINS) + 1).tolist()
+    count = column.bins or DEFAULT_BINS
+    edges = [low + (high - low) * (index / count) for index in range(count)] + [high]
     return _intervals(column.name, edges), tuple(edges[1:-1])
 
 

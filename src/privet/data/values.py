@@ -7,7 +7,10 @@ A canonical column is one of
 * ``float64`` NaN is missing,
 * ``object``  text (or other Python values), None is missing.
 
-Every reader ends in `canonical`, so that equal data give equal batches from every source.
+Every reader ends in `canonical`, so that equal data give equal batches from every source. What
+one cell means (`label`, `to_numbers`, `truths`) is a function of that cell alone, whatever type
+the cells around it gave the column; otherwise one person's cell would change how the others are
+encoded, and the sensitivity that differential privacy counts on would be wrong.
 """
 
 from __future__ import annotations
@@ -86,13 +89,21 @@ def _from_objects(values: Array) -> Array:
     kinds = set(map(type, present))
     if kinds and all(issubclass(kind, (bool, np.bool_)) for kind in kinds):
         return present.astype(bool) if not absent.any() else _with_none(values, absent)
-    if kinds and all(issubclass(kind, _NUMERIC) for kind in kinds):
+    # True is no 1 here: what a cell means must not depend on the types of the cells around it.
+    if kinds and all(issubclass(kind, _NUMERIC) and kind is not bool for kind in kinds):
         return _numbers_from_objects(values, absent, kinds)
     out = np.empty(len(values), dtype=object)
     for index in np.flatnonzero(~absent):
-        value = values[index]
-        out[index] = _iso(value) if isinstance(value, (date, datetime)) else value
+        out[index] = _cell(values[index])
     return out
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, (date, datetime)):
+        return _iso(value)
+    if isinstance(value, Decimal):
+        return _number(value)
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _with_none(values: Array, absent: Array) -> Array:
@@ -101,16 +112,20 @@ def _with_none(values: Array, absent: Array) -> Array:
     return out
 
 
+_WHOLE = (int, np.integer)
 _NUMERIC = (int, float, Decimal, np.integer, np.floating)
 
 
 def _numbers_from_objects(values: Array, absent: Array, kinds: set[type]) -> Array:
-    whole = all(issubclass(kind, (int, np.integer)) for kind in kinds)
-    largest = max(abs(int(v)) for v in values[~absent]) if whole else 0
+    whole = all(issubclass(kind, _WHOLE) for kind in kinds)
+    largest = max((abs(int(v)) for v in values[~absent] if isinstance(v, _WHOLE)), default=0)
     if whole and not absent.any() and largest < 2**63:
         return values.astype(np.int64)
-    if whole and largest > _EXACT:
-        return _with_none(values, absent)
+    if largest > _EXACT:
+        out = np.empty(len(values), dtype=object)
+        for index in np.flatnonzero(~absent):
+            out[index] = _cell(values[index])
+        return out
     out = np.full(len(values), np.nan)
     out[~absent] = [_number(value) for value in values[~absent]]
     return out
@@ -122,20 +137,24 @@ def to_numbers(values: Array, *, column: str) -> Array:
     Raises:
         DataError: some cell is text that is not a number (the cell is never shown).
     """
-    if values.dtype != object:
-        numbers = values.astype(np.float64)
-    else:
-        try:
-            cells = [_number(value) for value in values]
-        except (TypeError, ValueError):
-            raise DataError(
-                f"column {column!r} holds text that is not a number",
-                bound='numbers, as its kind = "number" says',
-                remedy=f'kind = "category"   # or "ignore", under {heading(column)}',
-            ) from None
-        numbers = np.array(cells, dtype=np.float64)
+    numbers = _parsed(values)
+    if numbers is None:  # raised here, so that the error's context holds no cell either
+        raise DataError(
+            f"column {column!r} holds text that is not a number",
+            bound='numbers, as its kind = "number" says',
+            remedy=f'kind = "category"   # or "ignore", under {heading(column)}',
+        )
     numbers[np.isinf(numbers)] = np.nan
     return numbers
+
+
+def _parsed(values: Array) -> Array | None:
+    try:
+        if values.dtype == object:
+            return np.array([_number(value) for value in values], dtype=np.float64)
+        return values.astype(np.float64)
+    except (TypeError, ValueError):
+        return None
 
 
 def _number(value: Any) -> float:
