@@ -135,7 +135,7 @@ def _compare(job: Job, watch: Any) -> Comparison:
         model_for_target,
         open_data,
         protections,
-        require_bounds,
+        require_ready,
         require_schema,
         require_target,
     )
@@ -144,7 +144,7 @@ def _compare(job: Job, watch: Any) -> Comparison:
     require_schema(job.source, protected)
     data = open_data(job.source)
     require_target(data, job.source)
-    require_bounds(data, job.source, protected)
+    require_ready(data, job.source, protected)
     model = model_for_target(data, job.model)
     from privet.estimators.comparison import compare
 

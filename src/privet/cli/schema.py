@@ -189,11 +189,15 @@ def check(
 
 def _fit(rows: Dataset) -> tuple[int, list[str]]:
     """Read every row as training would: how many stay, and what the schema lacks to be private."""
+    from privet.cli.sources import several_rows
     from privet.data import Encoder
 
     missing = list(Encoder(rows.schema).missing_bounds)
     if rows.schema.bounds_from == "data":
         missing.append('bounds known from the field instead of bounds_from = "data"')
+    refusal = several_rows(rows)
+    if refusal is not None:
+        missing.append(f"{refusal.problem}; write {refusal.remedy}")
     if rows.schema.target is None:
         missing.append('target = "COLUMN"')
         return len(rows.features()), missing
@@ -206,10 +210,6 @@ def _hints(rows: Dataset) -> list[str]:
     if rows.unused:
         hints.append(f"Columns that the schema does not declare are left out: "
                      f"{', '.join(rows.unused)}.")
-    repeated = [name for name in rows.repeated_identifiers() if name != rows.schema.unit.name]
-    if repeated and rows.schema.unit.is_row:
-        hints.append(f"Some values of {', '.join(repeated)} stand in several rows. If equal values "
-                     f'mean one person, write [unit] with column = "{repeated[0]}" and max_rows.')
     return hints
 
 

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from privet.errors import DataError, InvalidInput, MissingBounds, SchemaError, UnknownColumn
+from privet.errors import (
+    DataError,
+    InvalidInput,
+    MissingBounds,
+    Refused,
+    SchemaError,
+    UnknownColumn,
+)
 
 if TYPE_CHECKING:
     from privet.data import Dataset, Schema
@@ -182,12 +189,13 @@ def missing_bounds(source: Source, problem: str, lines: Sequence[str] = ()) -> M
     )
 
 
-def require_bounds(data: Dataset, source: Source, protections: Sequence[Protection]) -> None:
+def require_ready(data: Dataset, source: Source, protections: Sequence[Protection]) -> None:
     """Refuse, before anything is trained, what the schema is not good enough for.
 
     Raises:
         MissingBounds: a bound is missing or was taken from the data, and something other than
             Plain is asked for.
+        Refused: the same, and an identifier shows that some people have several rows.
     """
     from privet.data import Encoder
 
@@ -200,6 +208,32 @@ def require_bounds(data: Dataset, source: Source, protections: Sequence[Protecti
     if data.schema.bounds_from == "data":
         raise missing_bounds(source, "the bounds of this schema were taken from the data, and "
                              f"{private[0]} would reveal them")
+    refusal = several_rows(data)
+    if refusal is not None:
+        raise refusal
+
+
+def several_rows(data: Dataset) -> Refused | None:
+    """The refusal of a row as the privacy unit, where an identifier stands in several rows.
+
+    `train` would be refused by its estimator for the same reason.
+    """
+    if not data.schema.unit.is_row:
+        return None
+    repeated = data.repeated_identifiers()
+    if not repeated:
+        return None
+    from privet.data.tomlfile import heading
+
+    table = heading(repeated[0])
+    return Refused(
+        f"the identifier {repeated[0]!r} stands in several rows, so that one row may not be all "
+        "of a person",
+        value='unit = "row"',
+        bound="the person as the privacy unit",
+        remedy=f'[unit]\n         column = "{repeated[0]}"\n         max_rows = 10\n'
+        f'         or, if equal values are different people: kind = "ignore"   # under {table}',
+    )
 
 
 def protections(

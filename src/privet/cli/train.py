@@ -69,7 +69,7 @@ def _fit(source: Any, protect: str, epsilon: float, delta: float | None, model: 
         model_for_target,
         open_data,
         protections,
-        require_bounds,
+        require_ready,
         require_schema,
         require_target,
     )
@@ -78,7 +78,7 @@ def _fit(source: Any, protect: str, epsilon: float, delta: float | None, model: 
     require_schema(source, protected)
     data = open_data(source)
     require_target(data, source)
-    require_bounds(data, source, protected)
+    require_ready(data, source, protected)
     name = model_for_target(data, model)
     from privet.estimators import Classifier, Regressor
 

@@ -113,6 +113,21 @@ def test_missing_schema_file(privet, tmp_path: Path, patients: Path) -> None:
     refused(done, tmp_path, "none.toml", "privet schema draft")
 
 
+def test_an_identifier_that_repeats_is_refused(privet, tmp_path: Path) -> None:
+    lines = ["id,age,city,ill", *(f"{i % 20},{line}" for i, line in enumerate(rows()[1:]))]
+    put(tmp_path, lines, SCHEMA + '\n[columns.id]\nkind = "identifier"\n')
+    for words in (["compare"], ["train", "--out", "m"]):
+        done = privet(*words, "patients.csv")
+        refused(done, tmp_path, "'id'", 'column = "id"', 'kind = "ignore"')
+    done = privet("schema", "check", "patients.toml", "patients.csv")
+    assert done.code == 0
+    assert "Not ready" in done.out and 'column = "id"' in done.out
+    # with the person as the unit, or without any guarantee, it is no obstacle
+    put(tmp_path, lines, SCHEMA.replace("[columns.age]", '[unit]\ncolumn = "id"\nmax_rows = 4\n'
+                                        "\n[columns.age]"))  # fmt: skip
+    assert privet("train", "patients.csv", "--epsilon", "8", "--out", "m").code == 0
+
+
 def test_no_target(privet, tmp_path: Path) -> None:
     put(tmp_path, rows(), edited('target = "ill"\n', ""))
     done = privet("compare", "patients.csv", "--schema", "patients.toml")
