@@ -146,12 +146,11 @@ _POSTCODE = re.compile(
     r"|[0-9]{4} ?[A-Z]{2}|[0-9]{5}-[0-9]{4}"
 )
 _STREET = re.compile(
-    r"[0-9]+[a-z]?,? .*\b(street|st|road|rd|avenue|ave|lane|ln|drive|dr|court|way|rue|boulevard)\b"
+    r"[0-9]+[a-z]?,? .*\b(street|st|road|rd|avenue|ave|lane|ln|drive|dr|court|way|rue|boulevard)\b.*"
     r"|.*(stra(ß|ss)e|str\.|weg|platz|gasse|allee) [0-9]+.*"
     r"|(calle|via|rue|avenida|rua) .*[0-9]+.*",
     re.IGNORECASE,
 )
-
 
 
 def _set(text: str) -> frozenset[str]:
@@ -166,30 +165,17 @@ _ROUND = _set(
 )
 """Words that may stand beside a telling one; any other ("product name", "birth weight",
 "phone service") says that the column is about something else."""
-_NAMES = _set(
-    "name surname lastname firstname forename fullname username nachname vorname nom prenom "
-    "prénom apellido apellidos nombre cognome naam achternaam voornaam"
-)
-_BIRTH = _set("dob birth birthdate birthday geburtsdatum geburtstag naissance nacimiento")
-_MAIL = _set("email mail emailaddress address")
-_PLACE = _set("address addr street adresse strasse straße direccion indirizzo ip postal")
-_POST = _set("zip zipcode postcode postal postalcode plz")
-_PHONE = _set("phone telephone tel cellphone fax telefon telefono telefoon")
-_NUMBER = _set(
-    "ssn nhs mrn iban bic passport licence license nino nir ahv steuerid taxid social security "
-    "insurance accountnumber guid uuid imei"
-)
-_KEY = _set("id uid pid identifier identifiant kennung")
 
 
-def _named(telling: frozenset[str], *, any_of: str = "") -> Callable[[Evidence], bool]:
-    """True if a telling word (of `any_of`, if given) stands among harmless ones."""
-    core = _set(any_of) or telling
-    return lambda seen: bool(seen.words & core) and seen.words <= telling | _ROUND
+def _named(telling: str, *, also: str = "") -> Callable[[Evidence], bool]:
+    """True if a telling word stands in the name, and all others are harmless."""
+    core = _set(telling)
+    harmless = core | _set(also) | _ROUND
+    return lambda seen: bool(seen.words & core) and seen.words <= harmless
 
 
-def _by_words(words: frozenset[str]) -> Callable[[Evidence], bool]:
-    return lambda seen: bool(seen.words & words)
+def _with_word(words: str) -> Callable[[Evidence], bool]:
+    return lambda seen: bool(seen.words & _set(words))
 
 
 def _cells(test: Callable[[str], object], least: float) -> Callable[[Evidence], bool]:
@@ -220,17 +206,24 @@ def is_prose(seen: Evidence) -> bool:
 
 
 NAME_RULES: tuple[Rule, ...] = (
-    Rule("a person's name, by the column's name", _named(_NAMES)),
-    Rule("a date of birth, by the column's name", _named(_BIRTH)),
-    Rule("an e-mail address, by the column's name", _named(_MAIL, any_of="email emailaddress mail")),
-    Rule("a phone number, by the column's name", _named(_PHONE)),
-    Rule("a postal or network address, by the column's name", _named(_PLACE, any_of=(
-        "address addr street adresse strasse straße direccion indirizzo"))),
-    Rule("a postcode, by the column's name", _named(_POST)),
-    Rule("a personal number, by the column's name", _named(_NUMBER, any_of=(
+    Rule("a person's name, by the column's name", _named(
+        "name surname lastname firstname forename fullname username nachname vorname nom prenom "
+        "prénom apellido apellidos nombre cognome naam achternaam voornaam")),
+    Rule("a date of birth, by the column's name", _named(
+        "dob birth birthdate birthday geburtsdatum geburtstag naissance nacimiento")),
+    Rule("an e-mail address, by the column's name", _named(
+        "email mail emailaddress", also="address")),
+    Rule("a phone number, by the column's name", _named(
+        "phone telephone tel cellphone fax telefon telefono telefoon")),
+    Rule("a postal or network address, by the column's name", _named(
+        "address addr street adresse strasse straße direccion indirizzo", also="ip postal")),
+    Rule("a postcode, by the column's name", _named(
+        "zip zipcode postcode postal postalcode plz")),
+    Rule("a personal number, by the column's name", _named(
         "ssn nhs mrn iban bic passport licence license nino nir ahv steuerid taxid social "
-        "accountnumber guid uuid imei"))),
-    Rule("a key of people or rows, by the column's name", _by_words(_KEY)),
+        "accountnumber guid uuid imei", also="security insurance")),
+    Rule("a key of people or rows, by the column's name", _with_word(
+        "id uid pid identifier identifiant kennung")),
 )
 """Signs in the column's name alone, which is public."""
 
