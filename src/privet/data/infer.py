@@ -43,8 +43,11 @@ class _Seen:
         if values.dtype == object:
             self._add_objects(values)
             return
-        self.booleans &= values.dtype == np.bool_
+        if values.dtype == np.bool_:
+            self._add_present(np.unique(values).tolist())
+            return
         numbers = values.astype(np.float64)
+        self.booleans &= bool(np.isnan(numbers).all())
         self._add_numbers(numbers)
         # floats are compared as floats: 1.0 and 1 are the same class
         self._remember(np.unique(numbers[np.isfinite(numbers)]).tolist())
@@ -52,11 +55,14 @@ class _Seen:
     def _add_objects(self, values: Array) -> None:
         present = [value for value in values if not is_missing(value) and label(value)]
         self.absent |= len(present) < len(values)
+        self._add_present(present)
+
+    def _add_present(self, present: list[Any]) -> None:
         if not present:
             return
         types = set(map(type, present))
         self.booleans &= types <= {bool}
-        self.numeric &= types <= {int, float, bool}
+        self.numeric &= types <= {int, float}
         if self.numeric:
             self._add_numbers(np.clip(np.array(present, dtype=object), -_FAR, _FAR).astype(float))
         self._remember(present)

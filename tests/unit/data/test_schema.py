@@ -8,7 +8,7 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 
-from privet.data import Frame, Schema, Unit
+from privet.data import Dataset, Frame, Schema, Unit
 from privet.errors import DataError, SchemaError, UnknownColumn
 
 TEXT = """\
@@ -261,6 +261,16 @@ def test_a_guess_takes_many_texts_for_an_identifier_and_the_unit_too():
     assert guess({"who": [1, 2], "x": [1, 2]}, unit=Unit("who")).columns["who"].kind == "identifier"
     with pytest.raises(UnknownColumn, match="privacy unit"):
         guess({"who": [1, 2]}, unit=Unit("whom"))
+
+
+def test_a_guess_fits_what_it_was_guessed_from():
+    mixed = {"x": [True, None, 1, 2.5, "a", 7], "y": [0, 1, True, None, 0, 1]}
+    for names in (["x", "y"], ["y", "x"]):
+        target = names[0]
+        schema = guess({name: mixed[name] for name in names}, target=target)
+        assert len(Dataset(Frame(mixed), schema).encode().y) == 5
+    late = guess({"ok": [None, None, True, False]}, size=2)
+    assert late.columns["ok"].kind == "boolean"
 
 
 def test_a_guess_survives_extreme_numbers():
