@@ -146,7 +146,7 @@ _POSTCODE = re.compile(
     r"|[0-9]{4} ?[A-Z]{2}|[0-9]{5}-[0-9]{4}"
 )
 _STREET = re.compile(
-    r"[0-9]+[a-z]?,? .*\b(street|st|road|rd|avenue|ave|lane|ln|drive|dr|court|way|rue|boulevard)\b.*"
+    r"[0-9]+[a-z]?,? .*\b(street|st|road|rd|avenue|ave|lane|ln|drive|dr|court|way|boulevard)\b.*"
     r"|.*(stra(ß|ss)e|str\.|weg|platz|gasse|allee) [0-9]+.*"
     r"|(calle|via|rue|avenida|rua) .*[0-9]+.*",
     re.IGNORECASE,

@@ -20,7 +20,8 @@ from privet.errors import DataError
 if TYPE_CHECKING:
     import duckdb
 
-# No extension is fetched from the network, and a Python variable is never read as a table.
+# No extension is fetched from the network, a Python variable is never read as a table, and no
+# progress bar is drawn on standard output, which may be a pipe.
 _CONFIG: dict[str, Any] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -52,6 +53,7 @@ def connect(path: str | None = None) -> duckdb.DuckDBPyConnection:
     else:
         con = duckdb.connect(path, read_only=True, config=_CONFIG)
     con.execute("SET python_enable_replacements = false")
+    con.execute("SET enable_progress_bar = false")
     return con
 
 
@@ -150,12 +152,12 @@ def explain(error: Exception, describe: str) -> DataError:
         return DataError(f"{where} has another number of cells than the first line",
                          value=int(width[2]), bound=f"{width[1]} cells",
                          remedy='"quotes, around cells that hold the separator"')
-    if "unterminated quote" in message or "quote" in message.lower():
-        return DataError(f"{where} has a quote that does not close", bound='"balanced quotes"',
-                         remedy='"a quote "" inside a cell is doubled"')
     if "Maximum line size" in message:
         return DataError(f"{where} is longer than a line may be",
                          bound="2,000,000 bytes", remedy="close the quotes before it")
+    if "unterminated quote" in message:
+        return DataError(f"{where} has a quote that does not close", bound='"balanced quotes"',
+                         remedy='"a quote "" inside a cell is doubled"')
     return DataError(f"cannot read {where} ({type(error).__name__})",
                      remedy="check that the file is complete and not still being written")
 
