@@ -15,11 +15,11 @@ inline double exp_minus(double x, double k, const double* exponentials) {
     const double v = x * (x + 2.0 * k) * 0.5;
     const auto slice = static_cast<std::int32_t>(v * kSlices);
     const double f = v - static_cast<double>(slice) * (1.0 / kSlices);
-    double series = 1.0 - f / 6.0;
-    series = 1.0 - f / 5.0 * series;
-    series = 1.0 - f / 4.0 * series;
-    series = 1.0 - f / 3.0 * series;
-    series = 1.0 - f / 2.0 * series;
+    double series = 1.0 - f * (1.0 / 6.0);
+    series = 1.0 - f * (1.0 / 5.0) * series;
+    series = 1.0 - f * (1.0 / 4.0) * series;
+    series = 1.0 - f * (1.0 / 3.0) * series;
+    series = 1.0 - f * (1.0 / 2.0) * series;
     return exponentials[slice] * (1.0 - f * series);
 }
 

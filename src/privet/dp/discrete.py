@@ -128,9 +128,9 @@ def _exp_minus(
     v = x * (x + 2.0 * k) * 0.5
     slices = (v * SLICES).astype(np.int64)
     f = v - slices * (1.0 / SLICES)
-    series = 1.0 - f / 6.0
+    series = 1.0 - f * (1.0 / 6.0)
     for divisor in (5.0, 4.0, 3.0, 2.0):
-        series = 1.0 - f / divisor * series
+        series = 1.0 - f * (1.0 / divisor) * series
     return constants.exponentials[slices] * (1.0 - f * series)
 
 
