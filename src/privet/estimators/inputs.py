@@ -14,11 +14,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    _num_samples,
+    check_array,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
 
 from privet.data import Dataset, Encoder, Schema
-from privet.data.encode import check_target
 from privet.data.source import Frame
+from privet.data.types import Target
 from privet.data.values import canonical
 from privet.errors import (
     DataError,
@@ -74,7 +81,7 @@ class Inputs:
             return x
         encoder = Encoder(self.schema, self.encoding)
         names = [column.name for column in self.schema.features]
-        batches = X.batches(names) if isinstance(X, Dataset) else [columns_of(X, names)]
+        batches = X.batches(names) if isinstance(X, Dataset) else [columns_of(estimator, X, names)]
         parts = [encoder.encode(batch) for batch in batches]
         return np.concatenate(parts) if parts else np.empty((0, len(self.names)))
 
@@ -179,7 +186,7 @@ class _Declared:
     def rows(self, model: Model, protection: Protection) -> tuple[Inputs, Rows]:
         rows = rows_of(self.data, model)
         if isinstance(protection, Plain):
-            check_target(rows.y, self.data.schema.required_target())
+            _require_two(rows.y, self.data.schema.required_target())
         else:
             _require_own_rows(self.data)
         if self.weight is not None:
@@ -224,7 +231,7 @@ def _declared(estimator: Estimator, data: Dataset, sample_weight: Any) -> _Decla
     classes = Encoder(data.schema).classes
     weight = None
     if sample_weight is not None:
-        weight = _weights(sample_weight, np.empty((len(sample_weight), 1)))
+        weight = _weights(sample_weight, np.empty((_num_samples(sample_weight), 1)))
     return _Declared(data, weight, classes)
 
 
@@ -246,35 +253,49 @@ def _dataset(estimator: Estimator, X: Any, y: Any, schema: Schema) -> Dataset:
     names = [column.name for column in schema.features]
     if not schema.unit.is_row:
         names.append(schema.unit.name)
-    columns = columns_of(X, names)
-    columns[target] = canonical(y)
+    columns = columns_of(estimator, X, names)
+    columns[target] = canonical(column_or_1d(y, warn=True))
     rows = {len(values) for values in columns.values()}
     if len(rows) > 1:
         raise DataError("X and y differ in length", value=sorted(rows), bound="equal lengths")
     return Dataset(Frame(columns), schema)
 
 
-def columns_of(X: Any, names: list[str]) -> dict[str, Array]:
+def columns_of(estimator: Estimator, X: Any, names: list[str]) -> dict[str, Array]:
     """The named columns of a frame, by name, or of an array, by position.
 
     Raises:
         UnknownColumn, DataError: they are not all there.
     """
     if hasattr(X, "columns"):
-        known = list(map(str, X.columns))
+        known = {str(name): name for name in X.columns}
         for name in names:
             if name not in known:
                 raise UnknownColumn("the frame has no such column", value=name,
-                                    bound="one of " + ", ".join(known[:20]))
-        return {name: canonical(X[name]) for name in names}
-    array = X if isinstance(X, np.ndarray) else np.asarray(X)
-    if array.ndim != 2 or array.shape[1] != len(names):
+                                    bound="one of " + ", ".join(list(known)[:20]))
+        return {name: canonical(X[known[name]]) for name in names}
+    # Missing values are the schema's business; sparse, complex or flat arrays are nobody's.
+    array = check_array(X, dtype=None, ensure_all_finite=False, estimator=estimator)
+    if array.shape[1] != len(names):
         raise DataError(
-            "the array has other columns than the schema",
-            value=f"shape {array.shape}",
-            bound=f"(n, {len(names)}): " + ", ".join(names[:20]),
+            f"X has {array.shape[1]} features, but {type(estimator).__name__} is expecting "
+            f"{len(names)} features as input",
+            bound="the columns " + ", ".join(names[:20]),
         )
     return {name: canonical(array[:, index]) for index, name in enumerate(names)}
+
+
+def _require_two(y: Array, target: Target) -> None:
+    """Refuse a target that does not vary; reads the rows, so for training in the clear alone.
+
+    Raises:
+        DataError: one class, or one value, in all rows.
+    """
+    if (y == y[0]).all():
+        what = "one class" if target.is_classes else "one value"
+        raise DataError(f"the target {target.name!r} holds {what} only (n_samples={len(y)})",
+                        bound="at least two different ones",
+                        remedy='target = "..."   # a column that varies')
 
 
 def with_target(estimator: Estimator, X: Any, y: Any) -> tuple[Any, Any]:

@@ -21,7 +21,7 @@ Array = np.ndarray[Any, Any]
 FORMAT = 1
 KIND = "privet-estimator"
 _FIELDS = frozenset(
-    [
+    (
         "format",
         "kind",
         "class",
@@ -41,7 +41,7 @@ _FIELDS = frozenset(
         "steps",
         "notes",
         "versions",
-    ]
+    )
 )
 _SECRET = ("insecure_seed",)
 
