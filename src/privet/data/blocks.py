@@ -169,8 +169,9 @@ def scale(numbers: Array, span: tuple[float, float] | None) -> Array:
     if span is None:
         return numbers
     low, high = span
-    scaled: Array = (np.clip(numbers, low, high) - low) / (high - low) * 2.0 - 1.0
-    return np.clip(scaled, -1.0, 1.0)
+    # rounding is monotone, so the fraction is at most 1 exactly and no second clip is needed
+    fraction: Array = (np.clip(numbers, low, high) - low) / (high - low)
+    return fraction * 2.0 - 1.0
 
 
 def settled_numbers(column: Column, values: Array) -> Array:

@@ -75,9 +75,11 @@ class Column:
         """Return the keys as the file writes them, without those that say the default."""
         out: dict[str, Any] = {"kind": self.kind}
         if self.bounds is not None:
-            out["bounds"] = list(self.bounds)
-        if self.bins is not None:
-            out["bins"] = self.bins if isinstance(self.bins, int) else list(self.bins)
+            out["bounds"] = [_short(value) for value in self.bounds]
+        if isinstance(self.bins, int):
+            out["bins"] = self.bins
+        elif self.bins is not None:
+            out["bins"] = [_short(edge) for edge in self.bins]
         if self.categories is not None:
             out["categories"] = list(self.categories)
         if self.missing == "value":
@@ -89,6 +91,11 @@ class Column:
         if self.bounds_from != bounds_from:
             out["bounds_from"] = self.bounds_from
         return out
+
+
+def _short(value: float) -> float:
+    """Write 120 for 120.0, as a person would."""
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
 def parse_column(name: str, entry: Any, *, bounds_from: str = "domain") -> Column:

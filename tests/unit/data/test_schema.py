@@ -69,6 +69,12 @@ def test_comments_survive_saving(file, tmp_path):
     assert (tmp_path / "third.toml").read_bytes() == (tmp_path / "again.toml").read_bytes()
 
 
+def test_whole_bounds_are_written_as_people_write_them():
+    text = Schema.for_arrays([0], [2.5], target_range=(-1e300, 120)).to_toml()
+    assert "bounds = [0, 2.5]" in text
+    assert "bounds = [-1e+300, 120]" in text
+
+
 def test_the_schema_is_frozen_and_apart_from_its_arguments():
     columns = dict(Schema.for_arrays([0], [1]).columns)
     schema = Schema(columns)
