@@ -50,11 +50,15 @@ class _Seen:
         self.booleans &= bool(np.isnan(numbers).all())
         self._add_numbers(numbers)
         # floats are compared as floats: 1.0 and 1 are the same class
-        self._remember(np.unique(numbers[np.isfinite(numbers)]).tolist())
+        if self.values is not None:
+            self._remember(np.unique(numbers[np.isfinite(numbers)]).tolist())
 
     def _add_objects(self, values: Array) -> None:
-        present = [value for value in values if not is_missing(value) and label(value)]
-        self.absent |= len(present) < len(values)
+        cells = values.tolist()
+        if set(map(type, cells)) <= {str, type(None)}:
+            cells = list(set(cells))  # how often a text stands does not matter
+        present = [value for value in cells if not is_missing(value) and label(value)]
+        self.absent |= len(present) < len(cells)
         self._add_present(present)
 
     def _add_present(self, present: list[Any]) -> None:
