@@ -27,6 +27,7 @@ FEW = 20
 _SAMPLE = 1_000
 _COUNTED = 20_000
 _MOSTLY = 0.8
+_FAR = 2.0**1000
 
 
 def draft(source: Any, *, target: str | None = None, drop_identifiers: bool = True) -> Schema:
@@ -86,35 +87,35 @@ class _Look:
         """Look at a batch: evenly spread cells, and the first rows for uniqueness."""
         chosen = np.unique(np.linspace(0, len(values) - 1, min(_SAMPLE, len(values))).astype(int))
         self.cells += [text for text in map(label, values[chosen]) if text]
+        numbers = self._classify(values)
         if self.seen < _COUNTED:
-            head = [text for text in map(label, values[: _COUNTED - self.seen]) if text]
-            self.distinct.update(head)
-            self.seen += len(head)
-        if values.dtype == object:
-            self._add_objects(values)
-        else:
-            self._add_numbers(values)
-
-    def _add_objects(self, values: Array) -> None:
-        kinds = set(map(type, values)) - {type(None)}
-        self.textual |= not kinds <= {int, float, bool}
-        numbers = [v for v in values if type(v) in (int, float) and v == v]
-        self.whole &= not kinds & {str, bool} and all(float(v).is_integer() for v in numbers)
-        self._remember(np.array(numbers, dtype=np.float64))
-
-    def _add_numbers(self, values: Array) -> None:
-        numbers = values[~np.isnan(values)] if values.dtype == np.float64 else values
-        self.whole &= values.dtype != np.bool_ and bool((numbers == np.floor(numbers)).all())
-        self._remember(numbers.astype(np.float64))
-
-    def _remember(self, numbers: Array) -> None:
-        if not len(numbers):
-            return
-        self.low, self.high = min(self.low, numbers.min()), max(self.high, numbers.max())
+            self._count(values[: _COUNTED - self.seen])
         if self.codes is not None:
             self.codes.update(dict.fromkeys(np.unique(numbers).tolist()))
             if len(self.codes) > FEW:
                 self.codes = None
+
+    def _classify(self, values: Array) -> Array:
+        """Note what kinds of value there are; return the finite numbers."""
+        if values.dtype == object:
+            kinds = set(map(type, values)) - {type(None)}
+            self.textual |= not kinds <= {int, float, bool}
+            self.whole &= not kinds & {str, bool}
+        else:
+            self.whole &= values.dtype != np.bool_
+        numbers = _finite(values)
+        self.whole &= bool((numbers == np.floor(numbers)).all())
+        return numbers
+
+    def _count(self, head: Array) -> None:
+        # The range is that of the rows whose values are counted, or a counter would look sparse.
+        texts = [text for text in map(label, head) if text]
+        self.distinct.update(texts)
+        self.seen += len(texts)
+        numbers = _finite(head)
+        if len(numbers):
+            self.low = min(self.low, float(numbers.min()))
+            self.high = max(self.high, float(numbers.max()))
 
     def evidence(self) -> Evidence:
         """What the identifier rules look at."""
@@ -122,6 +123,16 @@ class _Look:
             self.name, self.cells, self.textual, self.whole and not self.textual, self.seen,
             len(self.distinct), self.low, self.high,
         )
+
+
+def _finite(values: Array) -> Array:
+    if values.dtype != object:
+        numbers = values.astype(np.float64)
+    else:
+        # A whole number may be too large for a float, but not after clipping.
+        found = [min(max(v, -_FAR), _FAR) for v in values if type(v) in (int, float) and v == v]
+        numbers = np.array(found, dtype=np.float64)
+    return numbers[np.isfinite(numbers)]
 
 
 def _watched(batches: Iterator[Batch], looks: dict[str, _Look]) -> Iterator[Batch]:

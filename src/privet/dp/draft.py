@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Kind = str | Sequence[Any]
 """A kind's name, or the list of a category's public values."""
 
+_WIDEST = 1e12  # the outermost edge of the public grid
 _BY_TYPE = (
     "which columns hold numbers, truth values or text was read from the data and is not covered; "
     "kinds= declares it instead"
@@ -66,6 +67,8 @@ def draft_private(
         target: the column to predict. A target of text without categories in `kinds` is left
             for the person, with the lines to write.
         kinds: {column: kind or list of categories}, from what is publicly known.
+
+    Memory: one float64 for every row of every column of numbers; text is never held.
 
     Raises:
         InvalidBudget: epsilon or delta outside their range.
@@ -211,8 +214,12 @@ def _column(name: str, kind: str, declared: Kind | None, bounds: Any, is_target:
         return Column(name, "identifier", comment=f"{note}: left out of models")
     if kind in ("number", "integer"):
         low, high = (float(bound) for bound in bounds)
+        note = "bounds found under differential privacy"
+        if max(-low, high) >= _WIDEST:
+            note += ("\nnothing stood out from the noise: write bounds from domain knowledge, or "
+                     "spend more")
         return Column(name, kind, bounds=(low, high), missing=missing, bounds_from="dp",
-                      comment="bounds found under differential privacy")
+                      comment=note)
     if kind == "boolean":
         return Column(name, "boolean", missing=missing)
     if kind == "category" and declared is not None:

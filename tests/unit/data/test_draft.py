@@ -1,0 +1,140 @@
+"""The draft of a schema: kinds, comments, what is dropped, and what the file admits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from privet.data import Dataset, Schema, read
+from privet.data.draft import FROM_DATA, draft
+from privet.errors import DataError, UnknownColumn
+
+ROWS = 200
+
+
+def _people() -> dict[str, Any]:
+    rng = np.random.default_rng(3)
+    ages = rng.integers(20, 90, ROWS)
+    return {
+        "patient_id": np.arange(ROWS) + 1000,
+        "name": np.array([f"Jane Roe {i}" for i in range(ROWS)], dtype=object),
+        "contact": np.array([f"p{i}@example.org" for i in range(ROWS)], dtype=object),
+        "birthday": np.array([f"1980-01-{i % 28 + 1:02d}" for i in range(ROWS)], dtype=object),
+        "visit": np.array([f"2020-02-{i % 28 + 1:02d}" for i in range(ROWS)], dtype=object),
+        "age": ages,
+        "dose": np.where(np.arange(ROWS) % 9 == 0, np.nan, rng.normal(5, 1, ROWS)),
+        "ward": np.array(["a", "b", "c", None] * (ROWS // 4), dtype=object),
+        "grade": rng.integers(1, 4, ROWS),
+        "smoker": rng.integers(0, 2, ROWS).astype(bool),
+        "note": np.array([f"felt unwell and left after {i} days" for i in range(ROWS)], object),
+        "empty": np.full(ROWS, np.nan),
+        "outcome": np.array(["no", "yes"] * (ROWS // 2), dtype=object),
+    }
+
+
+@pytest.fixture(scope="module")
+def found() -> Schema:
+    return draft(_people(), target="outcome")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("patient_id", "identifier"), ("name", "identifier"), ("contact", "identifier"),
+     ("birthday", "identifier"), ("visit", "ignore"), ("age", "integer"), ("dose", "number"),
+     ("ward", "category"), ("grade", "integer"), ("smoker", "boolean"), ("note", "ignore"),
+     ("empty", "ignore"), ("outcome", "category")],
+)
+def test_kinds(found: Schema, name: str, kind: str) -> None:
+    assert found.columns[name].kind == kind
+
+
+def test_bounds_and_categories_are_the_datas_own_and_marked(found: Schema) -> None:
+    age = _people()["age"]
+    assert found.columns["age"].bounds == (age.min(), age.max())
+    assert found.columns["ward"].categories == ("a", "b", "c")
+    assert found.bounds_from == "data"
+    for name in ("age", "dose", "ward", "outcome", "grade"):
+        assert FROM_DATA in str(found.columns[name].comment)
+        assert found.columns[name].bounds_from == "data"
+
+
+def test_missing_values_are_declared_where_there_are_some(found: Schema) -> None:
+    rules = {name: column.missing for name, column in found.columns.items() if column.is_used}
+    assert rules == {"age": "refuse", "dose": "level", "ward": "level", "grade": "refuse",
+                     "smoker": "refuse", "outcome": "refuse"}
+
+
+def test_reasons_and_suggestions_stand_in_the_comments(found: Schema) -> None:
+    assert "e-mail" in str(found.columns["contact"].comment)
+    assert "date of birth" in str(found.columns["birthday"].comment)
+    assert "dates" in str(found.columns["visit"].comment)
+    assert "free text" in str(found.columns["note"].comment)
+    assert "no value" in str(found.columns["empty"].comment)
+    assert 'kind = "category", categories = [1, 2, 3]' in str(found.columns["grade"].comment)
+    assert "category" not in str(found.columns["age"].comment)
+
+
+def test_the_file_admits_at_its_top_that_it_is_private(found: Schema, tmp_path: Path) -> None:
+    found.save(tmp_path / "s.toml")
+    text = (tmp_path / "s.toml").read_text()
+    assert "CONTAINS PRIVATE VALUES" in text.partition("[columns")[0]
+    loaded = Schema.load(tmp_path / "s.toml")
+    assert loaded == found
+    assert loaded.columns["age"].comment == found.columns["age"].comment
+
+
+def test_no_identifying_cell_reaches_the_file(found: Schema) -> None:
+    text = found.to_toml()
+    for cell in ("Jane Roe", "example.org", "1980-01", "2020-02", "felt unwell", "1199"):
+        assert cell not in text
+
+
+def test_the_draft_encodes_the_rows_it_was_drafted_from(found: Schema) -> None:
+    encoded = read(_people(), schema=found).encode()
+    assert isinstance(read(_people(), schema=found), Dataset)
+    assert len(encoded.x) == ROWS
+    assert not any("patient_id" in name or "name" in name for name in encoded.names)
+
+
+def test_identifiers_may_be_kept_but_the_suspicion_stays() -> None:
+    kept = draft(_people(), target="outcome", drop_identifiers=False)
+    assert kept.columns["patient_id"].kind == "integer"
+    assert kept.columns["contact"].kind == "ignore"  # too many texts for a category
+    for name in ("patient_id", "contact", "birthday"):
+        assert 'consider kind = "identifier"' in str(kept.columns[name].comment)
+
+
+def test_the_target_is_never_taken_for_an_identifier() -> None:
+    table = {"age": np.arange(50) * 1.5, "patient_id": np.arange(50)}
+    assert draft(table).columns["patient_id"].kind == "identifier"
+    assert draft(table, target="patient_id").columns["patient_id"].kind == "integer"
+
+
+def test_batches_do_not_change_the_draft(tmp_path: Path) -> None:
+    path = tmp_path / "many.csv"
+    rows = [f"{i % 50},{'uvw'[i % 3]},{i}" for i in range(150_000)]  # three batches
+    path.write_text("\n".join(["a,b,c", *rows]))
+    found = draft(path)
+    assert found.columns["a"].bounds == (0, 49)
+    assert found.columns["b"].categories == ("u", "v", "w")
+    assert found.columns["c"].kind == "identifier"
+
+
+def test_numbers_beyond_any_bound_do_not_stop_a_draft() -> None:
+    huge = np.array([10**400, -(10**400), 3] * 20, dtype=object)
+    infinite = np.array([np.inf, -np.inf, 2.0] * 20)
+    found = draft({"huge": huge, "infinite": infinite, "mixed": np.array([10**400, "x"] * 30)})
+    low, high = found.columns["huge"].bounds or (0.0, 0.0)
+    assert np.isfinite([low, high]).all() and low < 3 < high
+    assert found.columns["infinite"].kind in ("integer", "number")
+
+
+def test_what_cannot_be_drafted(tmp_path: Path) -> None:
+    with pytest.raises(UnknownColumn, match="absent"):
+        draft(_people(), target="absent")
+    (tmp_path / "a.csv").write_text("a,b\n")
+    with pytest.raises(DataError, match="no rows"):
+        draft(tmp_path / "a.csv")
