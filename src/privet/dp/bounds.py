@@ -199,10 +199,13 @@ def _narrow(
 
 
 def _empty(counts: Array, allowed: float, scale: float) -> int:
-    """How many leading cells hold at most `allowed` values, with a deviation to spare."""
+    """The most leading cells that hold at most `allowed` values, with a deviation to spare.
+
+    True sums only grow, so a later sum within the limit vouches for the earlier ones.
+    """
     most = np.cumsum(counts) + scale * np.sqrt(np.arange(1, len(counts) + 1))
-    over = most > allowed
-    return int(np.argmax(over)) if over.any() else len(counts)
+    within = np.flatnonzero(most <= allowed)
+    return int(within[-1]) + 1 if len(within) else 0
 
 
 def _shortest(counts: Array, coverage: float, widths: Array) -> tuple[int, int]:
