@@ -199,13 +199,12 @@ def _narrow(
 
 
 def _empty(counts: Array, allowed: float, scale: float) -> int:
-    """The most leading cells that hold at most `allowed` values, with a deviation to spare.
-
-    True sums only grow, so a later sum within the limit vouches for the earlier ones.
-    """
+    """How many leading cells hold at most `allowed` values, with a deviation to spare."""
+    if allowed < scale:
+        return 0  # the noise would decide, and might cut off most of a small table
     most = np.cumsum(counts) + scale * np.sqrt(np.arange(1, len(counts) + 1))
-    within = np.flatnonzero(most <= allowed)
-    return int(within[-1]) + 1 if len(within) else 0
+    over = most > allowed
+    return int(np.argmax(over)) if over.any() else len(counts)
 
 
 def _shortest(counts: Array, coverage: float, widths: Array) -> tuple[int, int]:
