@@ -30,8 +30,8 @@ Kind = str | Sequence[Any]
 
 _WIDEST = 1e12  # the outermost edge of the public grid
 _BY_TYPE = (
-    "which columns hold numbers, truth values or text was read from the data and is not covered; "
-    "kinds= declares it instead"
+    "not covered: the data themselves decided which columns without an entry in kinds= hold "
+    "numbers, truth values or text"
 )
 
 
@@ -199,7 +199,7 @@ def _drafted(settled: dict[str, str | None], declared: Mapping[str, Kind],
     top = [f"First draft of a schema. Bounds found under {guarantee.headline()}.",
            "No category in it was taken from the data."]
     if undeclared:
-        top.append("Not covered: " + _BY_TYPE + ".")
+        top.append(_BY_TYPE.capitalize() + ".")
     if target is not None and named is None:
         top.append(f"The target {target!r} has no declared classes: fill in its categories below "
                    "and write here")
