@@ -59,7 +59,7 @@ def record_of(estimator: Estimator) -> dict[str, Any]:
         "kind": KIND,
         "class": type(estimator).__name__,
         "params": _params(estimator),
-        "protect": _protect_record(protection),
+        "protect": None if estimator.protect is None else _protect_record(protection),
         "tag": result.model.tag,
         "schema": None if source.schema is None else source.schema.to_dict(),
         "own_schema": estimator.schema is not None,
@@ -178,7 +178,9 @@ def _protect_record(protection: Protection) -> dict[str, Any]:
     return {"name": protection.name, "settings": settings}
 
 
-def _protection(record: dict[str, Any]) -> Protection:
+def _protection(record: dict[str, Any] | None) -> Protection | None:
+    if record is None:
+        return None
     from privet.protect import Plain, Private
 
     known: dict[str, type[Protection]] = {"plain": Plain, "private": Private}
