@@ -36,7 +36,7 @@ CLIP_MARGIN = 2.0**-10
 DISTANCE = 2.0**-68
 _LARGEST = 2.0**52
 _SCALE_BITS = 16
-_BLOCK = 2**15
+_BLOCK = 2**15  # proposals
 
 
 def discrete_gaussian(count: int, *, stream: Stream, sigma: int = SIGMA) -> NDArray[np.int64]:
@@ -229,7 +229,8 @@ def slack(
     clip = positive(clip=clip)
     step = Grid(1024.0 * clip if scale is None else scale).step
     roundoff = 2.0**-53
-    additions = roundoff * (terms - 1 if depth is None else depth)
+    # One more than the additions, for the division by the step.
+    additions = roundoff * (terms if depth is None else depth + 1)
     if additions >= 0.5:
         return math.inf
     summing = 2.0 * terms * clip * additions / (1.0 - additions)
