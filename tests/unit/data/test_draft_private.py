@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from privet.claims import DPGuarantee
+from privet.dp import bounds
 from privet.dp.draft import draft_private
 from privet.errors import DataError, InvalidBudget, InvalidInput, UnknownColumn
 
@@ -103,12 +104,19 @@ def test_identifiers_are_told_by_name_alone() -> None:
     assert schema.columns["email"].kind == "identifier"
 
 
-def test_the_noise_differs_from_run_to_run() -> None:
-    rng = np.random.default_rng(0)
-    table = {f"v{i}": rng.normal(0, 10.0**i, 60) for i in range(8)}
-    runs = [draft_private(table, epsilon=0.5)[0] for _ in range(4)]
-    # 8 columns at a small budget: equal bounds in four runs would mean a fixed stream.
-    assert len({tuple(c.bounds for c in run.columns.values()) for run in runs}) > 1
+def test_the_noise_is_secret_and_fresh_in_every_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    streams: list[Any] = []
+    real = bounds.private_bounds_for
+
+    def watched(*args: Any, stream: Any, **options: Any) -> Any:
+        streams.append((stream.secret, stream.child("look").read(16)))
+        return real(*args, stream=stream, **options)
+
+    monkeypatch.setattr(bounds, "private_bounds_for", watched)
+    for _ in range(2):
+        draft_private({"a": np.arange(99)}, epsilon=1.0)
+    assert [secret for secret, _ in streams] == [True, True]
+    assert streams[0][1] != streams[1][1]
 
 
 def test_the_draft_is_saved_and_loaded(tmp_path: Path) -> None:

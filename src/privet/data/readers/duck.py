@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -95,7 +96,7 @@ def table_reader(
     columns: Sequence[str],
     *,
     describe: str,
-    relation: Callable[[str], Any],
+    relation: Callable[[str], AbstractContextManager[Any]],
 ) -> Reader:
     """A reader of a typed DuckDB relation.
 
@@ -104,7 +105,7 @@ def table_reader(
         types: DuckDB's types, as text.
         columns: the names by which DuckDB knows them.
         describe: where the rows come from.
-        relation: runs "SELECT <list>" over the rows on a connection that may stream.
+        relation: the relation "SELECT <list>" over the rows, its connection open until it ends.
     """
     public = unique_names(names, describe=describe)
     fields = {
@@ -117,7 +118,12 @@ def table_reader(
         select = ", ".join(
             f"{part} AS p{i}_{j}" for i, f in enumerate(chosen) for j, part in enumerate(f.parts)
         )
-        for arrays in guarded(lambda: stream(relation(select), chosen, size), describe):
+
+        def start() -> Iterator[list[Array]]:
+            with relation(select) as rows:
+                yield from stream(rows, chosen, size)
+
+        for arrays in guarded(start, describe):
             yield dict(zip(wanted, arrays, strict=True))
 
     return Reader(public, describe, pull)

@@ -132,8 +132,10 @@ def _own_reader(database: str | None, rest: str, names: list[str], types: list[s
                 columns: list[str], describe: str) -> Reader:
     """Every scan has a connection of its own, so that two can run at once."""
 
-    def relation(select: str) -> Any:
-        return connect(database).sql(f"SELECT {select} {rest}")
+    @contextmanager
+    def relation(select: str) -> Iterator[Any]:
+        with connect(database) as con:
+            yield con.sql(f"SELECT {select} {rest}")
 
     return table_reader(names, types, columns, describe=describe, relation=relation)
 

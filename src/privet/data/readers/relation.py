@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 from privet.data.readers.base import Reader
@@ -18,4 +19,4 @@ def relation_reader(source: Any) -> Reader:
     names = list(source.columns)
     types = [str(kind) for kind in source.types]
     return table_reader(names, types, names, describe="DuckDB relation",
-                        relation=source.project)
+                        relation=lambda select: nullcontext(source.project(select)))
