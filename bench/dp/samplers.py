@@ -9,20 +9,19 @@ from __future__ import annotations
 import statistics
 import time
 from pathlib import Path
-from typing import Any
 
-from bench.harness import run_peer
+from bench.harness import Figure, run_peer
 from privet import native
 from privet.dp.discrete import Kernel, numpy_kernel
 from privet.dp.mechanisms import SIGMA, sample
-from privet.entropy import secret_stream
+from privet.entropy import Stream, secret_stream
 
 TARGET = 1e6
 _BITS = SIGMA.bit_length() - 1
 
 
-def run(quick: bool) -> dict[str, Any]:
-    """Draws per second, ours and the peer's, as the fields that a benchmark prints."""
+def run(quick: bool) -> Figure:
+    """Draws per second, ours and the peer's."""
     draws, repeats = (1_000_000, 5) if quick else (10_000_000, 9)
     numpy_rate = _rate(numpy_kernel, draws // 4, repeats)
     kernel = native.kernel("gaussian_block", numpy_kernel)
@@ -32,15 +31,15 @@ def run(quick: bool) -> dict[str, Any]:
         "opendp", Path(__file__).with_name("peer_samplers.py"), [str(peer_draws), str(repeats)]
     )
     peer_rate = None if peer is None else float(peer["draws_per_second"])
-    return {
-        "name": "dp.samplers",
-        "ours": ours,
-        "unit": "draws/s",
-        "peer": "OpenDP make_gaussian on integers",
-        "peer_figure": peer_rate,
-        "target": TARGET,
-        "lower_is_better": False,
-        "detail": {
+    return Figure(
+        name="dp.samplers",
+        ours=ours,
+        unit="draws/s",
+        peer="OpenDP make_gaussian on integers",
+        peer_figure=peer_rate,
+        target=TARGET,
+        lower_is_better=False,
+        detail={
             "sigma": SIGMA,
             "draws": draws,
             "peer_draws": peer_draws,
@@ -49,7 +48,7 @@ def run(quick: bool) -> dict[str, Any]:
             "kernels": native.reason(),
             "peer_version": None if peer is None else peer["version"],
         },
-    }
+    )
 
 
 def _rate(kernel: Kernel, draws: int, repeats: int) -> float:
@@ -58,7 +57,7 @@ def _rate(kernel: Kernel, draws: int, repeats: int) -> float:
     return statistics.median(_timed(kernel, draws, stream) for _ in range(repeats))
 
 
-def _timed(kernel: Kernel, draws: int, stream: Any) -> float:
+def _timed(kernel: Kernel, draws: int, stream: Stream) -> float:
     started = time.perf_counter()
     sample(draws, stream, _BITS, kernel)
     return draws / (time.perf_counter() - started)
