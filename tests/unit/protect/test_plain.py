@@ -113,6 +113,7 @@ def test_adam_learns(classes: int | None) -> None:
         assert np.mean(scores.argmax(axis=1) == y) > 0.8
 
 
+@pytest.mark.slow
 def test_adam_equals_optax() -> None:
     import jax
     import jax.numpy as jnp
