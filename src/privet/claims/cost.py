@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import html
 import math
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from privet.errors import InvalidInput
+
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +53,7 @@ class Cost:
             for role in (*self.bytes_sent, *other.bytes_sent)
         }
         return Cost(
-            seconds=_both(self.seconds, other.seconds, sum),
+            seconds=_both(self.seconds, other.seconds, operator.add),
             bytes_sent=sent,
             rounds=self.rounds + other.rounds,
             peak_memory=_both(self.peak_memory, other.peak_memory, max),
@@ -111,6 +116,10 @@ def _round_up(value: float, *, least: float) -> float:
     return next(step * power for step in (1, 2, 5, 10) if value <= step * power * (1 + 1e-9))
 
 
-def _both(first, second, combine):  # type: ignore[no-untyped-def]  # int and float alike
-    known = [value for value in (first, second) if value is not None]
-    return combine(known) if known else None
+def _both(
+    first: Number | None, second: Number | None, combine: Callable[[Number, Number], Number]
+) -> Number | None:
+    """The two combined, or the one that is known."""
+    if first is None or second is None:
+        return second if first is None else first
+    return combine(first, second)
