@@ -20,8 +20,9 @@ from privet.protect.base import Model, Result, one_protection
 from privet.protect.plain import Plain
 
 if TYPE_CHECKING:
+    from privet.claims import Steward
     from privet.data import Schema
-    from privet.protect.base import Protection, Rows
+    from privet.protect.base import Protection, Rows, Watch
 
 Array = np.ndarray[Any, Any]
 
@@ -60,18 +61,32 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no t
         del X, y
         return None if self.schema is None else inputs.schema_of(self.schema)
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Estimator:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        watch: Watch | None = None,
+        steward: Steward | None = None,
+        purpose: str = "",
+    ) -> Estimator:
         """Train under the protection.
 
         Args:
             X: a `Dataset` (then y is None), a frame or an array (n, columns).
             y: (n,) classes or numbers.
             sample_weight: (n,) weights, not negative; None for equal ones.
+            watch: hears of progress and may stop the run.
+            steward: who grants and records the use of these data; None for nobody, and then the
+                guarantee says that nothing was recorded.
+            purpose: why, for the steward.
 
         Raises:
             InvalidInput: malformed data or parameters (also a ValueError).
             MissingBounds: the protection needs bounds that the schema does not give.
-            Refused: the budget does not cover this fit.
+            Refused: the budget does not cover this fit, or the steward says no.
+            Cancelled: the watcher stopped the run; what was reserved is spent.
         """
         protection = one_protection(self.protect)
         prepared = inputs.prepare(self, X, y, sample_weight)
@@ -81,7 +96,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no t
         rows = self._reweigh(rows, prepared.classes, protection)
         protection.admit()
         try:
-            result = protection.fit(model, rows)
+            result = protection.fit(model, rows, watch=watch, steward=steward, purpose=purpose)
         except MissingBounds as error:
             self._name_the_line(error, rows)
         self._keep(result, source, prepared.classes)
