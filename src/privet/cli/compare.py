@@ -85,10 +85,9 @@ def command(
         seeds=whole(seeds=seeds, remedy="--seeds 5"),
         html=html_file,
     )
-    comparison = run(job, as_json=as_json)
+    run(job, as_json=as_json)
     if show and html_file is not None:
         webbrowser.open(Path(html_file).resolve().as_uri())
-    _ = comparison
 
 
 @dataclass(frozen=True)

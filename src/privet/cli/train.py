@@ -57,14 +57,18 @@ def command(
                            bound="--protect private", remedy="--protect private --epsilon 1")
     file = writable(out)
     estimator = _fit(Source(data, target, schema_file, table, query), protect,
-                     budget(epsilon), chance(delta), model)
+                     budget(epsilon), chance(delta), model, quiet=as_json)
     from privet.estimators import save
 
     save(estimator, file)
     _report(estimator, file, as_json=as_json)
 
 
-def _fit(source: Any, protect: str, epsilon: float, delta: float | None, model: str | None) -> Any:
+def _fit(
+    source: Any, protect: str, epsilon: float, delta: float | None, model: str | None, *,
+    quiet: bool,
+) -> Any:
+    from privet.cli.console import watching
     from privet.cli.sources import (
         model_for_target,
         open_data,
@@ -84,7 +88,8 @@ def _fit(source: Any, protect: str, epsilon: float, delta: float | None, model: 
 
     target = data.schema.target
     kind = Classifier if target is not None and target.is_classes else Regressor
-    return kind(model=name, protect=protected[0]).fit(data)
+    with watching(quiet=quiet) as watch:
+        return kind(model=name, protect=protected[0]).fit(data, watch=watch, purpose="train")
 
 
 def _report(estimator: Any, file: Path, *, as_json: bool) -> None:
