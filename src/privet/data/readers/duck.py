@@ -54,7 +54,10 @@ def connect(path: str | None = None) -> duckdb.DuckDBPyConnection:
     else:
         con = duckdb.connect(path, read_only=True, config=_CONFIG)
     con.execute("SET python_enable_replacements = false")
-    con.execute("SET enable_progress_bar = false")
+    # In a notebook without ipywidgets the bar is off, and even switching it off is an error.
+    ((shown,),) = con.execute("SELECT current_setting('enable_progress_bar')").fetchall()
+    if shown:
+        con.execute("SET enable_progress_bar = false")
     return con
 
 
