@@ -189,14 +189,15 @@ def check(
 
 def _fit(rows: Dataset) -> tuple[int, list[str]]:
     """Read every row as training would: how many stay, and what the schema lacks to be private."""
-    from privet.cli.sources import several_rows
     from privet.data import Encoder
+    from privet.errors import Refused
 
     missing = list(Encoder(rows.schema).missing_bounds)
     if rows.schema.bounds_from == "data":
         missing.append('bounds known from the field instead of bounds_from = "data"')
-    refusal = several_rows(rows)
-    if refusal is not None:
+    try:
+        rows.check_units()
+    except Refused as refusal:
         missing.append(f"{refusal.problem}; write {refusal.remedy}")
     if rows.schema.target is None:
         missing.append('target = "COLUMN"')

@@ -11,7 +11,6 @@ from privet.errors import (
     DataError,
     InvalidInput,
     MissingBounds,
-    Refused,
     SchemaError,
     UnknownColumn,
 )
@@ -208,32 +207,7 @@ def require_ready(data: Dataset, source: Source, protections: Sequence[Protectio
     if data.schema.bounds_from == "data":
         raise missing_bounds(source, "the bounds of this schema were taken from the data, and "
                              f"{private[0]} would reveal them")
-    refusal = several_rows(data)
-    if refusal is not None:
-        raise refusal
-
-
-def several_rows(data: Dataset) -> Refused | None:
-    """The refusal of a row as the privacy unit, where an identifier stands in several rows.
-
-    `train` would be refused by its estimator for the same reason.
-    """
-    if not data.schema.unit.is_row:
-        return None
-    repeated = data.repeated_identifiers()
-    if not repeated:
-        return None
-    from privet.data.tomlfile import heading
-
-    table = heading(repeated[0])
-    return Refused(
-        f"the identifier {repeated[0]!r} stands in several rows, so that one row may not be all "
-        "of a person",
-        value='unit = "row"',
-        bound="the person as the privacy unit",
-        remedy=f'[unit]\n         column = "{repeated[0]}"\n         max_rows = 10\n'
-        f'         or, if equal values are different people: kind = "ignore"   # under {table}',
-    )
+    data.check_units()
 
 
 def protections(

@@ -15,7 +15,7 @@ from privet.data.names import unknown_column
 from privet.data.schema import Schema
 from privet.data.source import BATCH, Frame, Source
 from privet.data.values import MISSING, Array, Batch, codes, concatenate, labels
-from privet.errors import DataError
+from privet.errors import DataError, Refused
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +158,28 @@ class Dataset:
             if len(set(named.tolist())) < len(named):
                 found.append(name)
         return tuple(found)
+
+    def check_units(self) -> None:
+        """Refuse a row as the privacy unit by default where an identifier repeats.
+
+        Reads private rows; call it only where training is not in the clear. A schema that says
+        `unit = "row"` in words is believed: people may share a name.
+
+        Raises:
+            Refused: naming the identifier, and the lines to write.
+        """
+        if self.schema.unit.declared or not self.schema.unit.is_row:
+            return
+        repeated = self.repeated_identifiers()
+        if repeated:
+            raise Refused(
+                f"the identifier {repeated[0]!r} stands in several rows, so that one row may not "
+                "be all of a person",
+                value="no unit declared",
+                bound="the person as the privacy unit",
+                remedy=f'[unit]\n         column = "{repeated[0]}"\n         max_rows = 10\n'
+                '         or, if no person has several rows: unit = "row"   # at the top',
+            )
 
     def _require(self, name: str) -> None:
         if name not in self.columns:

@@ -58,8 +58,10 @@ def parse_unit(value: Any) -> Unit:
     Raises:
         SchemaError: an unknown key, or a value that cannot be meant.
     """
-    if value is None or value == "row":
+    if value is None:
         return Unit()
+    if value == "row":
+        return Unit(declared=True)
     if not isinstance(value, Mapping):
         named = value if isinstance(value, str) else "..."
         raise SchemaError("the unit must be a row or name its id column", value=value,

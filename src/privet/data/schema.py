@@ -5,7 +5,7 @@ Its file::
     target = "survived"
     bounds_from = "domain"            # or "dp"; "data" is not public
 
-    [unit]                            # or: unit = "row"
+    [unit]                            # or above: unit = "row", nobody has several rows
     column = "patient_id"
     max_rows = 10
 
@@ -146,6 +146,8 @@ class Schema:
             out["bounds_from"] = origin
         if not self.unit.is_row:
             out["unit"] = {"column": self.unit.name, "max_rows": self.unit.max_rows}
+        elif self.unit.declared:
+            out["unit"] = "row"
         out["columns"] = {
             name: column.to_dict(bounds_from=origin) for name, column in self.columns.items()
         }

@@ -37,10 +37,13 @@ class Unit:
     Attributes:
         name: "row", or the id column whose equal values are one person.
         max_rows: most rows one unit may contribute; the trainer bounds to it.
+        declared: the schema says in words that a row is the unit. A row that is only the default
+            is doubted where an identifier stands in several rows.
     """
 
     name: str = "row"
     max_rows: int = 1
+    declared: bool = False
 
     @property
     def is_row(self) -> bool:

@@ -31,7 +31,6 @@ from privet.errors import (
     DataError,
     InvalidInput,
     MissingBounds,
-    Refused,
     SchemaError,
     UnknownColumn,
 )
@@ -188,7 +187,7 @@ class _Declared:
         if isinstance(protection, Plain):
             _require_two(rows.y, self.data.schema.required_target())
         else:
-            _require_own_rows(self.data)
+            self.data.check_units()
         if self.weight is not None:
             if len(self.weight) != len(rows.x):
                 raise InvalidInput("sample_weight differs in length from the rows used",
@@ -196,23 +195,6 @@ class _Declared:
             rows = replace(rows, weight=self.weight)
         names = tuple(Encoder(self.data.schema, model.encoding).names)
         return Inputs(names, self.data.schema, model.encoding), rows
-
-
-def _require_own_rows(data: Dataset) -> None:
-    """Refuse a row as the privacy unit where an identifier shows that people have several.
-
-    Raises:
-        Refused: naming the identifier, and the lines to write.
-    """
-    repeated = data.repeated_identifiers() if data.schema.unit.is_row else ()
-    if repeated:
-        raise Refused(
-            f"the identifier {repeated[0]!r} repeats, so that a row is not all of one person",
-            value='unit = "row"',
-            bound="the person as the privacy unit",
-            remedy=f'[unit]\n         column = "{repeated[0]}"\n         max_rows = 10'
-            f'   # or kind = "ignore" under [columns.{repeated[0]}], if it names no person',
-        )
 
 
 def _declared(estimator: Estimator, data: Dataset, sample_weight: Any) -> _Declared:

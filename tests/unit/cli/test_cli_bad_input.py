@@ -118,10 +118,13 @@ def test_an_identifier_that_repeats_is_refused(privet, tmp_path: Path) -> None:
     put(tmp_path, lines, SCHEMA + '\n[columns.id]\nkind = "identifier"\n')
     for words in (["compare"], ["train", "--out", "m"]):
         done = privet(*words, "patients.csv")
-        refused(done, tmp_path, "'id'", 'column = "id"', 'kind = "ignore"')
+        refused(done, tmp_path, "'id'", 'column = "id"', 'unit = "row"')
     done = privet("schema", "check", "patients.toml", "patients.csv")
     assert done.code == 0
     assert "Not ready" in done.out and 'column = "id"' in done.out
+    # a row that is said to be a person is believed: people may share a name
+    put(tmp_path, lines, 'unit = "row"\n' + SCHEMA + '\n[columns.id]\nkind = "identifier"\n')
+    assert privet("train", "patients.csv", "--epsilon", "8", "--out", "m").code == 0
     # with the person as the unit, or without any guarantee, it is no obstacle
     put(tmp_path, lines, SCHEMA.replace("[columns.age]", '[unit]\ncolumn = "id"\nmax_rows = 4\n'
                                         "\n[columns.age]"))  # fmt: skip

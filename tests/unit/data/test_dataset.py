@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from privet.data import Dataset, Encoder, Frame, Schema, Source, read
-from privet.errors import DataError, SchemaError, UndeclaredMissing, UnknownColumn
+from privet.errors import DataError, Refused, SchemaError, UndeclaredMissing, UnknownColumn
 
 SCHEMA = {
     "target": "y",
@@ -152,6 +152,19 @@ def test_repeated_identifiers_are_named():
     once = {**ROWS, "who": ["1", "2", "3", None, None]}
     assert dataset(once, BY_ID).repeated_identifiers() == ()
     assert dataset().repeated_identifiers() == ()
+
+
+def test_a_row_as_the_unit_is_doubted_only_where_nobody_declared_it():
+    columns = {**SCHEMA["columns"], "who": {"kind": "identifier"}}
+    silent = {**SCHEMA, "columns": columns}
+    with pytest.raises(Refused, match="'who' stands in several rows") as caught:
+        dataset(schema=silent).check_units()
+    assert 'unit = "row"' in caught.value.remedy
+    said = {**silent, "unit": "row"}
+    dataset(schema=said).check_units()
+    assert Schema.parse(said).to_dict()["unit"] == "row"
+    dataset(schema=BY_ID).check_units()
+    dataset({**ROWS, "who": ["1", "2", "3", None, None]}, silent).check_units()
 
 
 def test_a_refusal_in_a_late_batch_shows_no_row_number():

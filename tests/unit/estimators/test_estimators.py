@@ -206,7 +206,7 @@ def test_a_repeated_identifier_under_a_row_unit_is_refused_under_private() -> No
     content["columns"]["who"] = {"kind": "identifier"}
     columns = {"x0": X[:, 0], "x1": X[:, 1], "y": Y, "who": [str(i // 2) for i in range(200)]}
     data = pv.read(columns, schema=content)
-    with pytest.raises(Refused, match="'who' repeats"):
+    with pytest.raises(Refused, match="'who' stands in several rows"):
         pv.LogisticRegression(protect=PRIVATE).fit(data)
     pv.LogisticRegression().fit(data)
     content["unit"] = {"column": "who", "max_rows": 2}

@@ -13,9 +13,10 @@ from privet.errors import Cancelled, InvalidInput, PrivetError, Refused, whole
 from privet.protect.base import Array, Model, Protection, Result, Rows, Unwatched, Watch, step
 from privet.protect.choose import score
 from privet.protect.choose.comparison import Comparison, Entry, refused
-from privet.protect.choose.made import made_with
+from privet.protect.choose.made import call, made_with
 from privet.protect.choose.release import central, composed, release_line
 from privet.protect.choose.splits import Split, splits_of, training_facts, training_rows
+from privet.protect.plain import Plain
 
 if TYPE_CHECKING:
     from privet.data import Dataset
@@ -62,6 +63,8 @@ def compare(
             "the schema names no target to predict",
             remedy='data = pv.read("data.csv", schema="schema.toml", target="outcome")',
         )
+    if any(not isinstance(protection, Plain) for protection in protections):
+        data.check_units()
     rows = rows_of(data, model)
     return compare_rows(
         rows,
@@ -114,7 +117,8 @@ def compare_rows(
         release=release,
         release_epsilon=epsilon,
         release_delta=delta,
-        made=made_with(),
+        made=made_with()
+        | {"call": call(model, protections, seeds=len(numbers), test_size=test_size)},
     )
 
 
@@ -266,9 +270,7 @@ def _typical(costs: Sequence[Cost]) -> Cost:
     )
 
 
-def _release(
-    runs: list[_Run], test_size: float
-) -> tuple[str, float | None, float | None]:
+def _release(runs: list[_Run], test_size: float) -> tuple[str, float | None, float | None]:
     """The honesty line; fits of a protection that refused midway count as well."""
     made = [guarantee for run in runs for guarantee, _, _ in run.results]
     claims: list[DPGuarantee] = []
