@@ -185,8 +185,12 @@ class Comparison:
         for metric in self.metrics:
             score = self.baselines.get(metric)
             row[METRICS[metric].title] = f"{score.mean:.3f}" if score else ""
-        return row | {"guarantee": "looks at no feature", "seconds": "", "peak memory": "",
-                      "sent": ""}
+        return row | {
+            "guarantee": "looks at no feature",
+            "seconds": "",
+            "peak memory": "",
+            "sent": "",
+        }
 
     @property
     def caption(self) -> str:
@@ -238,9 +242,7 @@ class Comparison:
             "made": dict(self.made),
             "baselines": {name: _score_json(score) for name, score in self.baselines.items()},
             "entries": [_entry_json(entry) for entry in self.entries],
-            "recommendation": {
-                "choice": advice.choice, "kind": advice.kind, "text": advice.text
-            },
+            "recommendation": {"choice": advice.choice, "kind": advice.kind, "text": advice.text},
         }
 
     @classmethod

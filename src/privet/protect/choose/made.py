@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import platform
+from collections.abc import Sequence
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
+
+from privet.protect.base import Model, Protection
 
 _PACKAGES = ("numpy", "scipy", "jax", "scikit-learn", "dp-accounting")
 
@@ -22,3 +26,34 @@ def made_with() -> dict[str, str]:
             continue
     made["system"] = f"{platform.system()} {platform.machine()}"
     return made
+
+
+def call(model: Model, protections: Sequence[Protection], *, seeds: int, test_size: float) -> str:
+    """The line of Python that makes the comparison again, the data aside."""
+    options = model.tag.get("options")
+    chosen = f", options={options!r}" if options else ""
+    shown = ", ".join(map(_written, protections))
+    return (
+        f"pv.compare(data, model={model.name!r}{chosen}, protections=[{shown}], seeds={seeds}, "
+        f"test_size={test_size!r})"
+    )
+
+
+def _written(protection: Protection) -> str:
+    """A protection as one writes it: what differs from the defaults."""
+    if not dataclasses.is_dataclass(protection):
+        return repr(protection)
+    given = [
+        f"{field.name}={getattr(protection, field.name)!r}"
+        for field in dataclasses.fields(protection)
+        if field.init and field.repr and getattr(protection, field.name) != _default(field)
+    ]
+    name = type(protection).__name__
+    ours = type(protection).__module__.startswith("privet.")
+    return f"{'pv.' if ours else ''}{name}({', '.join(given)})"
+
+
+def _default(field: dataclasses.Field[object]) -> object:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return field.default

@@ -214,9 +214,7 @@ def _within_tolerance(comparison: Comparison, entry: Entry, best: Entry) -> bool
     metric = comparison.primary
     ours, theirs = entry.scores[metric].values, best.scores[metric].values
     paired = [b - a for a, b in zip(ours, theirs, strict=True)]
-    half = half_width(
-        paired, train_rows=comparison.train_rows, test_rows=comparison.test_rows
-    )
+    half = half_width(paired, train_rows=comparison.train_rows, test_rows=comparison.test_rows)
     return half is not None and loss <= half
 
 

@@ -1,0 +1,148 @@
+"""A score against epsilon, as inline SVG: points with whiskers, plain as a band, a floor line.
+
+Every mark is labelled where it stands; a label that finds no free place is left out, since the
+table holds all figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from privet.protect.choose.comparison import Comparison, Entry
+from privet.protect.choose.frame import LONGEST, SIZE, Frame, axes, frame_for, levels, plottable
+from privet.protect.choose.marks import (
+    RADIUS,
+    Places,
+    band,
+    dot,
+    floor,
+    places_of,
+    room_of,
+    threads,
+    whisker,
+)
+from privet.protect.choose.score import METRICS, Score
+from privet.protect.choose.svg import Box, Label, picture, place, shortened
+
+Options = Iterator[Label]
+"""Places for one label, the best first."""
+
+
+def score_plot(
+    comparison: Comparison, metric: str, *, width: float, height: float, ident: str, css: str = ""
+) -> str:
+    """The plot, `width` by `height` units; empty if no entry has an epsilon."""
+    points = plottable(comparison, metric)
+    if not points:
+        return ""
+    frame = frame_for(comparison, metric, width=width, height=height)
+    places = places_of(frame, points)
+    flat = levels(comparison, metric)
+    base = comparison.baselines.get(metric)
+    grid, ticks = axes(frame, [entry.epsilon or 1.0 for entry in points], METRICS[metric].most)
+    taken = [room_of(frame, x, entry.scores[metric]) for x, entry in places]
+    taken += [label.box for label in ticks]
+    wanted = [
+        *(_level_name(frame, entry, metric) for entry in flat),
+        *([_floor_name(frame, base, metric)] if base is not None else []),
+        *_names(frame, places, metric),
+        *_figures(frame, places, metric),
+    ]
+    found = [_settled(frame, options, taken) for options in wanted]
+    words = [label for label in found if label is not None]
+    marks = [
+        *(mark for entry in flat for mark in band(frame, entry.scores[metric])),
+        *grid,
+        *(floor(frame, base) if base is not None else []),
+        *threads(frame, places, metric),
+        *(dot(frame, x, e, metric, chosen=e.label == comparison.choice) for x, e in places),
+    ]
+    return picture(
+        [*marks, *(label.draw() for label in (*ticks, *words))],
+        ident=ident, title=f"{METRICS[metric].title} against epsilon",
+        desc=_in_words(comparison, metric, points),
+        width=width, height=height, css=f"plot {css}".strip(),
+    )  # fmt: skip
+
+
+def _settled(frame: Frame, options: Options, taken: list[Box]) -> Label | None:
+    """A label where it meets nothing, clear of the horizontal axis."""
+    return place(options, taken, Box(0, 0, frame.width, frame.inner.bottom - 1))
+
+
+def _level_name(frame: Frame, entry: Entry, metric: str) -> Options:
+    score = entry.scores[metric]
+    name = shortened(entry.label, LONGEST - 45, SIZE)
+    return _along(frame, name, f"{score.mean:.3f}", frame.y(score.mean), "levelname")
+
+
+def _floor_name(frame: Frame, score: Score, metric: str) -> Options:
+    name, figure = METRICS[metric].baseline, f"{score.mean:.3f}"
+    low, high = frame.scores
+    if low <= score.mean <= high:
+        return _along(frame, name, figure, frame.y(score.mean), "floorname")
+    off = f"{name} {figure}, off the scale"
+    left, inner = frame.inner.left + 4, frame.inner
+    if score.mean < low:
+        return iter([Label(f"{off} ↓", left, inner.bottom - 6, css="floorname")])
+    return iter([Label(f"{off} ↑", left, inner.top + SIZE, css="floorname")])
+
+
+def _along(frame: Frame, name: str, figure: str, y: float, css: str) -> Options:
+    """Places for the name of a horizontal line: in the margin, else along the line."""
+    inner, whole = frame.inner, f"{name} {figure}"
+    if frame.margin:
+        for shift in (4, -6, 14, -14, 22):
+            yield Label(whole, inner.right + 8, y + shift, css=css)
+            yield Label(name, inner.right + 8, y + shift, css=css)
+        return
+    for shift in (-5, SIZE + 3, -9, SIZE + 8):
+        yield Label(whole, inner.right - 2, y + shift, "end", css=css)
+        yield Label(whole, inner.left + 4, y + shift, css=css)
+        yield Label(whole, (inner.left + inner.right) / 2, y + shift, "middle", css=css)
+
+
+def _names(frame: Frame, places: Places, metric: str) -> Iterator[Options]:
+    """The name of each protection beside its last point."""
+    for full in dict.fromkeys(entry.name for _, entry in places):
+        x, entry = next((x, e) for x, e in reversed(places) if e.name == full)
+        name = shortened(full, LONGEST, SIZE)
+        y = frame.y(entry.scores[metric].mean)
+        top, bottom = whisker(frame, entry.scores[metric])
+        beside = frame.inner.right + 8
+        outside = [Label(name, beside, y + shift, css="name") for shift in (4, 18, -10, 32)]
+        yield iter(
+            [
+                *(outside if frame.margin else []),
+                Label(name, x, bottom + SIZE + 3, "middle", css="name"),
+                Label(name, x + RADIUS + 7, y + 4, css="name"),
+                Label(name, x + RADIUS, bottom + SIZE + 3, "end", css="name"),
+                Label(name, x - RADIUS - 7, y + 4, "end", css="name"),
+                Label(name, x, top - 6, "middle", css="name"),
+            ]
+        )
+
+
+def _figures(frame: Frame, places: Places, metric: str) -> Iterator[Options]:
+    """The mean of each point, above or below its whisker."""
+    for x, entry in places:
+        score = entry.scores[metric]
+        top, bottom = whisker(frame, score)
+        text, y = f"{score.mean:.3f}", frame.y(score.mean) + 4
+        yield iter(
+            [
+                Label(text, x, top - 5, "middle", css="figure"),
+                Label(text, x, bottom + SIZE + 3, "middle", css="figure"),
+                Label(text, x + RADIUS + 6, y, css="figure"),
+                Label(text, x - RADIUS - 6, y, "end", css="figure"),
+            ]
+        )
+
+
+def _in_words(comparison: Comparison, metric: str, points: Sequence[Entry]) -> str:
+    """Every figure of the plot as text."""
+    parts = [f"{e.label}: {e.scores[metric]}" for e in (*levels(comparison, metric), *points)]
+    base = comparison.baselines.get(metric)
+    if base is not None:
+        parts.append(f"{METRICS[metric].baseline}: {base.mean:.3f}")
+    return "; ".join(parts)

@@ -1,0 +1,80 @@
+"""The table of the page: one line per protection, its figures split into what a cell shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from privet.claims import Cost
+from privet.claims.cost import human_bytes
+from privet.protect.choose.comparison import Comparison, Entry
+from privet.protect.choose.score import METRICS
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One figure: its heading (shown beside it on a phone), its text, its interval."""
+
+    title: str
+    text: str
+    interval: str = ""
+    css: str = "number"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row: a protection, or the guess that looks at no feature (`floor`)."""
+
+    label: str
+    cells: tuple[Cell, ...] = ()
+    chosen: bool = False
+    floor: bool = False
+    refusal: str = ""
+    remedy: str = ""
+
+
+def head_of(comparison: Comparison) -> list[tuple[str, str]]:
+    """The headings with the style of their columns, the protection's own aside."""
+    figures = [(METRICS[metric].title, "number") for metric in comparison.metrics]
+    costs = [("Seconds", "number"), ("Peak memory", "number"), ("Bytes sent", "number")]
+    return [*figures, ("Guarantee", "claim"), *costs]
+
+
+def lines_of(comparison: Comparison) -> list[Line]:
+    """One line per protection, in the order given, and the floor."""
+    return [_line(comparison, entry) for entry in comparison.entries] + [_floor(comparison)]
+
+
+def _line(comparison: Comparison, entry: Entry) -> Line:
+    if not entry.ran:
+        return Line(entry.label, refusal=entry.refusal or "", remedy=entry.remedy or "")
+    claim = "" if entry.guarantee is None else entry.guarantee.headline()
+    cells = (*_figures(comparison, entry), Cell("Guarantee", claim, css="claim"))
+    cost = entry.cost or Cost()
+    return Line(entry.label, (*cells, *_costs(cost)), chosen=entry.label == comparison.choice)
+
+
+def _figures(comparison: Comparison, entry: Entry) -> list[Cell]:
+    cells = []
+    for metric in comparison.metrics:
+        score = entry.scores.get(metric)
+        half = "" if score is None or score.half is None else f"± {score.half:.3f}"
+        text = "–" if score is None else f"{score.mean:.3f}"
+        cells.append(Cell(METRICS[metric].title, text, half))
+    return cells
+
+
+def _costs(cost: Cost) -> list[Cell]:
+    about = "about " if cost.estimated else ""
+    seconds = "–" if cost.seconds is None else f"{about}{cost.seconds:.3g}"
+    memory = "–" if cost.peak_memory is None else human_bytes(cost.peak_memory)
+    sent = human_bytes(cost.total_bytes)
+    return [Cell("Seconds", seconds), Cell("Peak memory", memory), Cell("Bytes sent", sent)]
+
+
+def _floor(comparison: Comparison) -> Line:
+    cells = []
+    for metric in comparison.metrics:
+        score = comparison.baselines.get(metric)
+        cells.append(Cell(METRICS[metric].title, "–" if score is None else f"{score.mean:.3f}"))
+    cells.append(Cell("Guarantee", "looks at no feature", css="claim"))
+    return Line(METRICS[comparison.primary].baseline, tuple(cells), floor=True)
