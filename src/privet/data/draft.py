@@ -58,6 +58,13 @@ def draft(source: Any, *, target: str | None = None, drop_identifiers: bool = Tr
     return replace(guessed, columns=columns, comment=_top(opened.describe))
 
 
+UNIT_HINT = (
+    "If a person can have several rows, name the id column in a table [unit]; if not, write\n"
+    'unit = "row".'
+)
+"""What a draft cannot know, for the top of its file."""
+
+
 def _top(describe: str) -> str:
     return (
         f"First draft of a schema, written from {describe}.\n"
@@ -65,7 +72,7 @@ def _top(describe: str) -> str:
         "rows.\n"
         "Keep it where the data are kept until you have replaced every value that is marked\n"
         '"taken from the data" by what is known without looking at the rows; then write\n'
-        'bounds_from = "domain".'
+        f'bounds_from = "domain".\n{UNIT_HINT}'
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from privet.data.columns import KINDS, Column
+from privet.data.draft import UNIT_HINT
 from privet.data.identifiers import by_name
 from privet.data.schema import Schema
 from privet.data.values import Array, is_missing
@@ -197,7 +198,7 @@ def _drafted(settled: dict[str, str | None], declared: Mapping[str, Kind],
     notes += (_BY_TYPE,) if undeclared else ("column kinds declared by the user",)
     guarantee = replace(guarantee, provenance=(*guarantee.provenance, *notes))
     top = [f"First draft of a schema. Bounds found under {guarantee.headline()}.",
-           "No category in it was taken from the data."]
+           "No category in it was taken from the data.", UNIT_HINT]
     if undeclared:
         top.append(_BY_TYPE.capitalize() + ".")
     if target is not None and named is None:
