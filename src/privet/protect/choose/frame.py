@@ -112,9 +112,8 @@ def _beside(comparison: Comparison, metric: str) -> list[str]:
     """What stands to the right of the plot."""
     shown = [*levels(comparison, metric), *plottable(comparison, metric)]
     names = [entry.label if entry.epsilon is None else entry.name for entry in shown]
-    return [f"{shortened(name, LONGEST - 45, SIZE)} 0.000" for name in names] + [
-        METRICS[metric].baseline
-    ]
+    names = [shortened(name, LONGEST - 45, SIZE) for name in names]
+    return [f"{name} 0.000" for name in (*names, METRICS[metric].baseline)]
 
 
 def _step(low: float, high: float, height: float) -> float:

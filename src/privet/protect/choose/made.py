@@ -41,16 +41,20 @@ def call(model: Model, protections: Sequence[Protection], *, seeds: int, test_si
 
 def _written(protection: Protection) -> str:
     """A protection as one writes it: what differs from the defaults."""
-    if not dataclasses.is_dataclass(protection):
-        return repr(protection)
+    fields = getattr(protection, "__dataclass_fields__", {}).values()
     given = [
         f"{field.name}={getattr(protection, field.name)!r}"
-        for field in dataclasses.fields(protection)
-        if field.init and field.repr and getattr(protection, field.name) != _default(field)
+        for field in fields
+        if _is_argument(field) and getattr(protection, field.name) != _default(field)
     ]
     name = type(protection).__name__
     ours = type(protection).__module__.startswith("privet.")
     return f"{'pv.' if ours else ''}{name}({', '.join(given)})"
+
+
+def _is_argument(field: dataclasses.Field[object]) -> bool:
+    """False for class variables and inner state, which nobody writes."""
+    return field.init and field.repr and "ClassVar" not in str(field.type)
 
 
 def _default(field: dataclasses.Field[object]) -> object:

@@ -76,7 +76,7 @@ def _summary(comparison: Comparison) -> list[tuple[str, str]]:
         ("Data", comparison.data),
         ("Predicts", f"{comparison.target}{kind}"),
         ("Model", comparison.model),
-        ("Rows", f"{comparison.rows:,} × {comparison.features} features"),
+        ("Rows", f"{comparison.rows:,}, of {comparison.features} features"),
         ("Protects", f"one {unit}"),
     ]
     made = comparison.made.get("date")

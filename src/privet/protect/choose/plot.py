@@ -92,11 +92,11 @@ def _along(frame: Frame, name: str, figure: str, y: float, css: str) -> Options:
     """Places for the name of a horizontal line: in the margin, else along the line."""
     inner, whole = frame.inner, f"{name} {figure}"
     if frame.margin:
-        for shift in (4, -6, 14, -14, 22):
+        for shift in (4.0, -6.0, 14.0, -14.0, 22.0):
             yield Label(whole, inner.right + 8, y + shift, css=css)
             yield Label(name, inner.right + 8, y + shift, css=css)
         return
-    for shift in (-5, SIZE + 3, -9, SIZE + 8):
+    for shift in (-5.0, SIZE + 3, -9.0, SIZE + 8):
         yield Label(whole, inner.right - 2, y + shift, "end", css=css)
         yield Label(whole, inner.left + 4, y + shift, css=css)
         yield Label(whole, (inner.left + inner.right) / 2, y + shift, "middle", css=css)

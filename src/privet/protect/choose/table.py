@@ -9,6 +9,8 @@ from privet.claims.cost import human_bytes
 from privet.protect.choose.comparison import Comparison, Entry
 from privet.protect.choose.score import METRICS
 
+_NONE = "\N{EN DASH}"
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -58,15 +60,15 @@ def _figures(comparison: Comparison, entry: Entry) -> list[Cell]:
     for metric in comparison.metrics:
         score = entry.scores.get(metric)
         half = "" if score is None or score.half is None else f"± {score.half:.3f}"
-        text = "–" if score is None else f"{score.mean:.3f}"
+        text = _NONE if score is None else f"{score.mean:.3f}"
         cells.append(Cell(METRICS[metric].title, text, half))
     return cells
 
 
 def _costs(cost: Cost) -> list[Cell]:
     about = "about " if cost.estimated else ""
-    seconds = "–" if cost.seconds is None else f"{about}{cost.seconds:.3g}"
-    memory = "–" if cost.peak_memory is None else human_bytes(cost.peak_memory)
+    seconds = _NONE if cost.seconds is None else f"{about}{cost.seconds:.3g}"
+    memory = _NONE if cost.peak_memory is None else human_bytes(cost.peak_memory)
     sent = human_bytes(cost.total_bytes)
     return [Cell("Seconds", seconds), Cell("Peak memory", memory), Cell("Bytes sent", sent)]
 
@@ -75,6 +77,6 @@ def _floor(comparison: Comparison) -> Line:
     cells = []
     for metric in comparison.metrics:
         score = comparison.baselines.get(metric)
-        cells.append(Cell(METRICS[metric].title, "–" if score is None else f"{score.mean:.3f}"))
+        cells.append(Cell(METRICS[metric].title, _NONE if score is None else f"{score.mean:.3f}"))
     cells.append(Cell("Guarantee", "looks at no feature", css="claim"))
     return Line(METRICS[comparison.primary].baseline, tuple(cells), floor=True)
