@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from privet.claims import Sight
 from privet.protect.choose.comparison import Comparison, Entry
-from privet.protect.choose.svg import Label, element, group, picture, width_of, wrapped
+from privet.protect.choose.svg import Label, element, group, picture, wrapped
 
 _WIDTH = 320.0
 _SPINE = 26.0
@@ -73,27 +73,19 @@ def _source() -> list[str]:
 
 def _role(sight: Sight, top: float) -> tuple[list[str], float]:
     room = _WIDTH - _LEFT - 2 * _PAD - 1
-    badge = "protected" if sight.protected else "not protected"
     css = "kept" if sight.protected else "bare"
-    heading = wrapped(sight.role, width=room * 0.92, size=13)
-    beside = len(heading) == 1 and width_of(sight.role, 13) + width_of(badge, 11) + 8 <= room
-    body = wrapped(sight.sees, width=room, size=12)
-    lines = [(text, "strong") for text in heading]
-    lines += [] if beside else [(badge, f"badge {css}")]
-    lines += [(text, "") for text in body]
+    lines = [("protected" if sight.protected else "not protected", f"badge {css}")]
+    lines += [(text, "strong") for text in wrapped(sight.role, width=room * 0.91, size=12)]
+    lines += [(text, "") for text in wrapped(sight.sees, width=room, size=12)]
     height = len(lines) * _LINE + 2 * _PAD - 4
-    parts = [
-        element("rect", x=_LEFT, y=top, width=_WIDTH - _LEFT - 1, height=height, rx=5.0,
-                class_=f"role {css}")
-    ]  # fmt: skip
-    y = top + _PAD + 9
-    for text, style in lines:
-        parts.append(Label(text, _LEFT + _PAD, y, css=style).draw())
-        y += _LINE
-    if beside:
-        place = Label(badge, _WIDTH - 1 - _PAD, top + _PAD + 9, "end", 11, f"badge {css}")
-        parts.append(place.draw())
-    return parts, height
+    box = element("rect", x=_LEFT, y=top, width=_WIDTH - _LEFT - 1, height=height, rx=5.0,
+                  class_=f"role {css}")  # fmt: skip
+    middle = top + _PAD + 9
+    words = [
+        Label(text, _LEFT + _PAD, middle + _LINE * number, css=style).draw()
+        for number, (text, style) in enumerate(lines)
+    ]
+    return [box, *words], height
 
 
 def _branch(sight: Sight, y: float) -> list[str]:

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from privet.protect.choose.comparison import Comparison, Entry
-from privet.protect.choose.score import METRICS, Score
-from privet.protect.choose.svg import Box, Label, element, place, shortened, width_of
+from privet.protect.choose.score import Score
+from privet.protect.choose.svg import Box, Label, element, place, width_of
 
 SIZE = 12.0
 """Size of a plot's text, in its units."""
-LONGEST = 150.0
+LONGEST = 142.0
 """Room for a name beside the plot; a longer one is cut, since the table has it whole."""
+_LEFT = 44.0
+"""Room for the ticks of a score in [0, 1], so that plots above each other line up."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,9 @@ def frame_for(comparison: Comparison, metric: str, *, width: float, height: floa
     least, most = min(epsilons), max(epsilons)
     pad = 1.3 if most > least else 3.0
     step = _step(low, high, height)
-    left = 10 + max(width_of(_tick(value, step), SIZE) for value in _ticks(low, high, step))
-    right = 8.0
-    if width >= 500:
-        right += 8 + max(width_of(text, SIZE) for text in _beside(comparison, metric))
+    ticks = [width_of(_tick(value, step), SIZE) for value in _ticks(low, high, step)]
+    left = max(_LEFT, 10 + max(ticks))
+    right = 16 + LONGEST if width >= 500 else 8.0
     return Frame(
         inner=Box(left, 12, width - right, height - 46),
         width=width,
@@ -106,14 +107,6 @@ def _ends(scores: Sequence[Score]) -> tuple[float, float]:
     lows = [s.low if s.low is not None else s.mean for s in scores]
     highs = [s.high if s.high is not None else s.mean for s in scores]
     return min(lows), max(highs)
-
-
-def _beside(comparison: Comparison, metric: str) -> list[str]:
-    """What stands to the right of the plot."""
-    shown = [*levels(comparison, metric), *plottable(comparison, metric)]
-    names = [entry.label if entry.epsilon is None else entry.name for entry in shown]
-    names = [shortened(name, LONGEST - 45, SIZE) for name in names]
-    return [f"{name} 0.000" for name in (*names, METRICS[metric].baseline)]
 
 
 def _step(low: float, high: float, height: float) -> float:

@@ -71,13 +71,12 @@ def _plots(comparison: Comparison) -> list[dict[str, Any]]:
 def _summary(comparison: Comparison) -> list[tuple[str, str]]:
     """The line under the title: what was compared, on what, when."""
     kind = "" if comparison.classes is None else f", {comparison.classes} classes"
-    unit = comparison.unit if comparison.unit == "row" else f"unit {comparison.unit}"
     pairs = [
-        ("Data", comparison.data),
         ("Predicts", f"{comparison.target}{kind}"),
         ("Model", comparison.model),
-        ("Rows", f"{comparison.rows:,}, of {comparison.features} features"),
-        ("Protects", f"one {unit}"),
+        ("Rows", f"{comparison.rows:,}"),
+        ("Features", f"{comparison.features:,}"),
+        ("Privacy unit", comparison.unit),
     ]
     made = comparison.made.get("date")
     return [*pairs, ("Date", made)] if made else pairs

@@ -81,11 +81,14 @@ def _floor_name(frame: Frame, score: Score, metric: str) -> Options:
     low, high = frame.scores
     if low <= score.mean <= high:
         return _along(frame, name, figure, frame.y(score.mean), "floorname")
-    off = f"{name} {figure}, off the scale"
-    left, inner = frame.inner.left + 4, frame.inner
-    if score.mean < low:
-        return iter([Label(f"{off} ↓", left, inner.bottom - 6, css="floorname")])
-    return iter([Label(f"{off} ↑", left, inner.top + SIZE, css="floorname")])
+    below = score.mean < low
+    arrow, edge = ("↓", frame.inner.bottom - 6) if below else ("↑", frame.inner.top + SIZE)
+    return _across(
+        frame,
+        (f"{name} {figure}, off the scale {arrow}", f"{name} {figure} {arrow}"),
+        edge,
+        "floorname",
+    )
 
 
 def _along(frame: Frame, name: str, figure: str, y: float, css: str) -> Options:
@@ -97,9 +100,18 @@ def _along(frame: Frame, name: str, figure: str, y: float, css: str) -> Options:
             yield Label(name, inner.right + 8, y + shift, css=css)
         return
     for shift in (-5.0, SIZE + 3, -9.0, SIZE + 8):
-        yield Label(whole, inner.right - 2, y + shift, "end", css=css)
-        yield Label(whole, inner.left + 4, y + shift, css=css)
-        yield Label(whole, (inner.left + inner.right) / 2, y + shift, "middle", css=css)
+        yield from _across(frame, (whole, name), y + shift, css)
+
+
+def _across(frame: Frame, texts: Sequence[str], y: float, css: str) -> Options:
+    """Places along a line: at its end, its start, and then between."""
+    inner = frame.inner
+    for text in texts:
+        yield Label(text, inner.right - 2, y, "end", css=css)
+        yield Label(text, inner.left + 4, y, css=css)
+        for share in (0.5, 0.3, 0.7, 0.2, 0.8, 0.4, 0.6):
+            middle = inner.left + share * (inner.right - inner.left)
+            yield Label(text, middle, y, "middle", css=css)
 
 
 def _names(frame: Frame, places: Places, metric: str) -> Iterator[Options]:
