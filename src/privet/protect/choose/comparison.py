@@ -184,7 +184,7 @@ class Comparison:
         row = {"protection": METRICS[self.primary].baseline}
         for metric in self.metrics:
             score = self.baselines.get(metric)
-            row[METRICS[metric].title] = f"{score.mean:.3f}" if score else ""
+            row[METRICS[metric].title] = score.figure if score else ""
         return row | {
             "guarantee": "looks at no feature",
             "seconds": "",

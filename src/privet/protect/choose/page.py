@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """Characters that HTML or UTF-8 cannot hold."""
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Characters that would turn around the sentence that a name stands in."""
 _SECOND = {"accuracy": "auc", "r2": "mae"}
 """The metric of the small plot, by that of the large one."""
 
@@ -48,7 +50,7 @@ def page(comparison: Comparison) -> str:
         details=details_of(comparison),
         made=_made(comparison),
     )
-    return _UNPRINTABLE.sub("\ufffd", text)
+    return _UNPRINTABLE.sub("\ufffd", _TURNING.sub("", text))
 
 
 def _plots(comparison: Comparison) -> list[dict[str, Any]]:

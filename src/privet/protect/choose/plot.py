@@ -43,10 +43,10 @@ def score_plot(
     taken = [room_of(frame, x, entry.scores[metric]) for x, entry in places]
     taken += [label.box for label in ticks]
     wanted = [
+        *_figures(frame, places, metric),
         *(_level_name(frame, entry, metric) for entry in flat),
         *([_floor_name(frame, base, metric)] if base is not None else []),
         *_names(frame, places, metric),
-        *_figures(frame, places, metric),
     ]
     found = [_settled(frame, options, taken) for options in wanted]
     words = [label for label in found if label is not None]
@@ -73,11 +73,11 @@ def _settled(frame: Frame, options: Options, taken: list[Box]) -> Label | None:
 def _level_name(frame: Frame, entry: Entry, metric: str) -> Options:
     score = entry.scores[metric]
     name = shortened(entry.label, LONGEST - 45, SIZE)
-    return _along(frame, name, f"{score.mean:.3f}", frame.y(score.mean), "levelname")
+    return _along(frame, name, score.figure, frame.y(score.mean), "levelname")
 
 
 def _floor_name(frame: Frame, score: Score, metric: str) -> Options:
-    name, figure = METRICS[metric].baseline, f"{score.mean:.3f}"
+    name, figure = METRICS[metric].baseline, score.figure
     low, high = frame.scores
     if low <= score.mean <= high:
         return _along(frame, name, figure, frame.y(score.mean), "floorname")
@@ -140,7 +140,7 @@ def _figures(frame: Frame, places: Places, metric: str) -> Iterator[Options]:
     for x, entry in places:
         score = entry.scores[metric]
         top, bottom = whisker(frame, score)
-        text, y = f"{score.mean:.3f}", frame.y(score.mean) + 4
+        text, y = score.figure, frame.y(score.mean) + 4
         yield iter(
             [
                 Label(text, x, top - 5, "middle", css="figure"),
@@ -156,5 +156,5 @@ def _in_words(comparison: Comparison, metric: str, points: Sequence[Entry]) -> s
     parts = [f"{e.label}: {e.scores[metric]}" for e in (*levels(comparison, metric), *points)]
     base = comparison.baselines.get(metric)
     if base is not None:
-        parts.append(f"{METRICS[metric].baseline}: {base.mean:.3f}")
+        parts.append(f"{METRICS[metric].baseline}: {base.figure}")
     return "; ".join(parts)

@@ -85,8 +85,25 @@ class Score:
         most = METRICS[self.metric].most
         return None if self.half is None else _at_most(self.mean + self.half, most)
 
+    @property
+    def figure(self) -> str:
+        """The mean as text."""
+        return self._written(self.mean)
+
+    @property
+    def margin(self) -> str:
+        """Half the width of the interval as text, empty for a single split."""
+        return "" if self.half is None else f"± {self._written(self.half)}"
+
+    def _written(self, value: float) -> str:
+        """Three decimals of a share; of figures in another unit, four digits of the mean."""
+        if METRICS[self.metric].most is not None or not math.isfinite(self.mean) or not self.mean:
+            return f"{value:.3f}"
+        decimals = 3 - math.floor(math.log10(abs(self.mean)))
+        return f"{value:.3g}" if decimals > 8 else f"{value:.{max(decimals, 0)}f}"
+
     def __str__(self) -> str:
-        return f"{self.mean:.3f}" + ("" if self.half is None else f" ± {self.half:.3f}")
+        return f"{self.figure} {self.margin}".rstrip()
 
 
 def _at_least(value: float, bound: float | None) -> float:

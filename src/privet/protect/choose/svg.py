@@ -107,19 +107,29 @@ def shortened(text: str, width: float, size: float) -> str:
     return text[:kept].rstrip() + "…"
 
 
-def wrapped(text: str, *, width: float, size: float, most: int = 6) -> list[str]:
-    """The text in at most `most` lines no wider than `width`; a longer word is cut."""
+def wrapped(text: str, *, width: float, size: float, most: int = 14) -> list[str]:
+    """The text in lines no wider than `width`; longer words are broken, and it is cut at `most`."""
     lines = [""]
     for word in text.split():
         joined = f"{lines[-1]} {word}".strip()
         if width_of(joined, size) <= width:
             lines[-1] = joined
-            continue
-        lines += [word] if lines[-1] else []
-        lines[-1] = shortened(word, width, size)
+        else:
+            lines += _pieces(word, width, size)
+    lines = [line for line in lines if line] or [""]
     if len(lines) > most:
-        lines[most - 1] = shortened(" ".join(lines[most - 1 :]), width, size)
+        lines[most - 1] = shortened(lines[most - 1] + "…" * 3, width, size)
     return lines[:most]
+
+
+def _pieces(word: str, width: float, size: float) -> list[str]:
+    """A word in pieces that fit."""
+    pieces = [""]
+    for letter in word:
+        if pieces[-1] and width_of(pieces[-1] + letter, size) > width:
+            pieces.append("")
+        pieces[-1] += letter
+    return pieces
 
 
 def element(name: str, *children: str, **attributes: object) -> str:

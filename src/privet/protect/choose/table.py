@@ -59,9 +59,8 @@ def _figures(comparison: Comparison, entry: Entry) -> list[Cell]:
     cells = []
     for metric in comparison.metrics:
         score = entry.scores.get(metric)
-        half = "" if score is None or score.half is None else f"± {score.half:.3f}"
-        text = _NONE if score is None else f"{score.mean:.3f}"
-        cells.append(Cell(METRICS[metric].title, text, half))
+        title = METRICS[metric].title
+        cells.append(Cell(title, score.figure, score.margin) if score else Cell(title, _NONE))
     return cells
 
 
@@ -77,6 +76,6 @@ def _floor(comparison: Comparison) -> Line:
     cells = []
     for metric in comparison.metrics:
         score = comparison.baselines.get(metric)
-        cells.append(Cell(METRICS[metric].title, _NONE if score is None else f"{score.mean:.3f}"))
+        cells.append(Cell(METRICS[metric].title, score.figure if score else _NONE))
     cells.append(Cell("Guarantee", "looks at no feature", css="claim"))
     return Line(METRICS[comparison.primary].baseline, tuple(cells), floor=True)
