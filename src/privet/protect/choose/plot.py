@@ -43,10 +43,10 @@ def score_plot(
     taken = [room_of(frame, x, entry.scores[metric]) for x, entry in places]
     taken += [label.box for label in ticks]
     wanted = [
+        *_names(frame, places, metric),
         *_figures(frame, places, metric),
         *(_level_name(frame, entry, metric) for entry in flat),
         *([_floor_name(frame, base, metric)] if base is not None else []),
-        *_names(frame, places, metric),
     ]
     found = [_settled(frame, options, taken) for options in wanted]
     words = [label for label in found if label is not None]
@@ -95,10 +95,9 @@ def _along(frame: Frame, name: str, figure: str, y: float, css: str) -> Options:
     """Places for the name of a horizontal line: in the margin, else along the line."""
     inner, whole = frame.inner, f"{name} {figure}"
     if frame.margin:
-        for shift in (4.0, -6.0, 14.0, -14.0, 22.0):
+        for shift in (4.0, -6.0, 14.0, -11.0, -16.0, 19.0, 24.0, -26.0):
             yield Label(whole, inner.right + 8, y + shift, css=css)
             yield Label(name, inner.right + 8, y + shift, css=css)
-        return
     for shift in (-5.0, SIZE + 3, -9.0, SIZE + 8):
         yield from _across(frame, (whole, name), y + shift, css)
 
@@ -131,6 +130,9 @@ def _names(frame: Frame, places: Places, metric: str) -> Iterator[Options]:
                 Label(name, x + RADIUS, bottom + SIZE + 3, "end", css="name"),
                 Label(name, x - RADIUS - 7, y + 4, "end", css="name"),
                 Label(name, x, top - 6, "middle", css="name"),
+                Label(name, x + RADIUS, top - 6, "end", css="name"),
+                Label(name, x, bottom + 2 * SIZE + 6, "middle", css="name"),
+                Label(name, x, top - SIZE - 9, "middle", css="name"),
             ]
         )
 
