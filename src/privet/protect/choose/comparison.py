@@ -13,8 +13,6 @@ from privet.claims import (
     JointGuarantee,
     LocalDPGuarantee,
     NoGuarantee,
-    from_json,
-    to_json,
 )
 from privet.claims.cost import human_bytes
 from privet.errors import InvalidInput, PrivetError
@@ -22,9 +20,6 @@ from privet.protect.choose.score import METRICS, Score
 
 if TYPE_CHECKING:
     from privet.protect.choose.recommend import Recommendation
-
-FORMAT = 1
-"""Version of the JSON layout."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,10 +211,7 @@ class Comparison:
     def _repr_html_(self) -> str:
         rows = self.table_rows()
         head = "".join(f"<th scope='col'>{html.escape(title)}</th>" for title in rows[0])
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row.values()) + "</tr>"
-            for row in rows
-        )
+        body = "".join(f"<tr>{_cells(*row.values())}</tr>" for row in rows)
         return (
             f"<table><caption>{html.escape(self.caption)}</caption>"
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -232,18 +224,9 @@ class Comparison:
         Means, interval ends, epsilons and the recommendation are there for other readers;
         they are computed again when the dict is read back.
         """
-        advice = self.recommended
-        record = {name: getattr(self, name) for name in _SIMPLE}
-        return {
-            "kind": "comparison",
-            "format": FORMAT,
-            **record,
-            "seeds": list(self.seeds),
-            "made": dict(self.made),
-            "baselines": {name: _score_json(score) for name, score in self.baselines.items()},
-            "entries": [_entry_json(entry) for entry in self.entries],
-            "recommendation": {"choice": advice.choice, "kind": advice.kind, "text": advice.text},
-        }
+        from privet.protect.choose.record import to_record
+
+        return to_record(self)
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Comparison:
@@ -252,68 +235,14 @@ class Comparison:
         Raises:
             InvalidInput: something else, or a layout of another version.
         """
-        if not isinstance(record, dict) or record.get("kind") != "comparison":
-            raise InvalidInput("this is no comparison", bound='a dict with "kind": "comparison"')
-        if record.get("format") != FORMAT:
-            raise InvalidInput(
-                "a comparison of another version", value=record.get("format"), bound=f"{FORMAT}"
-            )
-        try:
-            return cls(
-                **{name: record[name] for name in _SIMPLE},
-                seeds=tuple(record["seeds"]),
-                made=dict(record["made"]),
-                baselines={k: _score(k, v) for k, v in record["baselines"].items()},
-                entries=tuple(_entry(item) for item in record["entries"]),
-            )
-        except (KeyError, TypeError, AttributeError) as error:
-            raise InvalidInput(f"an incomplete comparison: {error!r}") from error
+        from privet.protect.choose.record import from_record
+
+        return from_record(record)
 
 
-_SIMPLE = (
-    "data", "target", "model", "classes", "rows", "features", "unit", "train_rows", "test_rows",
-    "test_size", "release", "release_epsilon", "release_delta",
-)  # fmt: skip
-
-
-def _score_json(score: Score) -> dict[str, Any]:
-    return {
-        "mean": score.mean, "low": score.low, "high": score.high,
-        "half": score.half, "values": list(score.values),
-    }  # fmt: skip
-
-
-def _score(metric: str, record: dict[str, Any]) -> Score:
-    if metric not in METRICS:
-        raise InvalidInput("unknown metric", value=metric, bound=", ".join(METRICS))
-    return Score(metric, tuple(record["values"]), record["half"])
-
-
-def _entry_json(entry: Entry) -> dict[str, Any]:
-    return {
-        "label": entry.label,
-        "name": entry.name,
-        "epsilon": entry.epsilon,
-        "guarantee": to_json(entry.guarantee) if entry.guarantee else None,
-        "scores": {name: _score_json(score) for name, score in entry.scores.items()},
-        "cost": to_json(entry.cost) if entry.cost else None,
-        "notes": list(entry.notes),
-        "refusal": entry.refusal,
-        "remedy": entry.remedy,
-    }
-
-
-def _entry(record: dict[str, Any]) -> Entry:
-    return Entry(
-        label=record["label"],
-        name=record["name"],
-        guarantee=from_json(record["guarantee"]) if record["guarantee"] else None,
-        scores={name: _score(name, score) for name, score in record["scores"].items()},
-        cost=from_json(record["cost"]) if record["cost"] else None,
-        notes=tuple(record["notes"]),
-        refusal=record["refusal"],
-        remedy=record["remedy"],
-    )
+def _cells(name: str, *cells: str) -> str:
+    first = f"<th scope='row'>{html.escape(name)}</th>"
+    return first + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
 
 
 def refused(label: str, name: str, error: PrivetError) -> Entry:
