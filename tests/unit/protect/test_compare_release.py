@@ -1,0 +1,92 @@
+"""What the fits behind a comparison compose to, against the theorem and against accounting."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from privet.claims import DPGuarantee, JointGuarantee, NoGuarantee
+from privet.dp.accounting import Gaussian, epsilon_for, noise_multiplier_for
+from privet.protect.choose.release import central, composed, release_line
+
+
+def claim(epsilon: float, delta: float = 1e-6, unit: str = "row") -> DPGuarantee:
+    return DPGuarantee(
+        epsilon=epsilon, delta=delta, unit=unit, relation="zero-out", accountant="test"
+    )
+
+
+def optimal(epsilon: float, delta: float, count: int, whole: float) -> float:
+    """Kairouz, Oh & Viswanath 2015, Theorem 3.3: the least epsilon at delta `whole`.
+
+    k-fold randomised response loses (k - 2l) epsilon with probability C(k, l) e^((k-l) epsilon)
+    / (1 + e^epsilon)^k; the parts delta fail in the clear.
+    """
+
+    def spent(bound: float) -> float:
+        rest = 0.0
+        for wrong in range(count + 1):
+            loss = (count - 2 * wrong) * epsilon
+            chance = math.comb(count, wrong) * math.exp((count - wrong) * epsilon)
+            chance /= (1 + math.exp(epsilon)) ** count
+            rest += chance * max(0.0, -math.expm1(bound - loss))
+        return 1 - (1 - delta) ** count * (1 - rest)
+
+    low, high = 0.0, count * epsilon
+    for _ in range(80):
+        middle = (low + high) / 2
+        low, high = (middle, high) if spent(middle) > whole else (low, middle)
+    return high
+
+
+@pytest.mark.parametrize(("epsilon", "count"), [(0.1, 50), (0.5, 15), (1.0, 5), (3.0, 4)])
+def test_equal_claims_compose_optimally(epsilon: float, count: int) -> None:
+    delta = 1e-5
+    pair = composed([claim(epsilon, delta)] * count)
+    assert pair is not None and pair[1] == pytest.approx(2 * count * delta)
+    wanted = min(optimal(epsilon, delta, count, pair[1]), count * epsilon)
+    assert wanted - 1e-9 <= pair[0] <= wanted + count * 2e-4
+
+
+@pytest.mark.parametrize(("epsilon", "count"), [(0.5, 5), (1.0, 15)])
+def test_composition_holds_for_what_private_training_releases(epsilon: float, count: int) -> None:
+    """The accountant's own figure for the Gaussians behind the claims must not exceed it."""
+    delta = 1e-3
+    noise = noise_multiplier_for(epsilon, delta)
+    pair = composed([claim(epsilon, delta)] * count)
+    assert pair is not None
+    true = epsilon_for(Gaussian(noise_multiplier=noise, count=count), pair[1])
+    assert epsilon < true <= pair[0], "more than one fit's, and not more than is said"
+
+
+def test_mixed_claims_lie_between_their_greatest_and_their_sum() -> None:
+    pair = composed([claim(0.5), claim(1.0), claim(3.0)] * 2)
+    assert pair is not None and 3.0 < pair[0] <= 9.0 + 1e-9
+    more = composed([claim(0.5), claim(1.0), claim(3.0)] * 3)
+    assert more is not None and more[0] > pair[0]
+
+
+def test_nothing_and_different_relations_have_no_pair() -> None:
+    assert composed([]) is None
+    other = DPGuarantee(
+        epsilon=1.0, delta=1e-6, unit="row", relation="add-remove", accountant="test"
+    )
+    assert composed([claim(1.0), other]) is None
+
+
+def test_deltas_that_cover_everything_fall_back_to_the_sum() -> None:
+    assert composed([claim(1.0, 0.4), claim(1.0, 0.4)]) == (2.0, 1.0)
+
+
+def test_the_line_names_the_unit_and_the_share_of_training_sets() -> None:
+    claims = [claim(1.0, unit="patient")] * 3
+    line = release_line(claims, (2.5, 6e-6), test_size=0.2, unprotected=False)
+    assert "unit (patient)" in line and "80%" in line and "epsilon 2.5 at delta 6e-06" in line
+    assert "guarantee nothing" not in line
+
+
+def test_the_central_part_of_a_stack_is_found() -> None:
+    stack = JointGuarantee(parts=(NoGuarantee(), JointGuarantee(parts=(claim(2.0),))))
+    assert central(stack) == claim(2.0)
+    assert central(NoGuarantee()) is None and central(JointGuarantee(parts=())) is None
