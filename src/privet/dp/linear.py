@@ -6,6 +6,8 @@ Steps, for units i = 1..n (n public), features z, residuals e = d loss / d score
     2. g_i = sum over the unit's rows of (z - m, bias) (x) e       a sum of outer products
     3. clip g_i to norm C, from its exact norm: <Gram(z), Gram(e)>; no gradient is formed
     4. w <- w - step * (sum_i g_i + Gaussian noise) / n            T times, all in one jit
+       the step grows where two noisy gradients in a row agree by more than noise would, and
+       shrinks where they oppose: a function of what is released, so it costs nothing
     5. the mean of the later iterates is returned, for uncentred features
 
 Per-example clipping: Abadi et al. 2016, "Deep learning with differential privacy", Alg. 1.
@@ -19,6 +21,7 @@ only in real arithmetic (Mironov 2012; Casacuberta et al. 2022, arXiv 2207.10635
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,14 +30,15 @@ from typing import Any
 import numpy as np
 
 from privet.dp.clipping import (
+    GRID,
     SHRINK,
     check_grid,
     clip_factors,
     exact_bits,
     rounded_down,
-    with_x64,
+    x64,
 )
-from privet.dp.defaults import LinearSettings
+from privet.dp.linear_defaults import LinearSettings
 from privet.dp.mechanisms import Grid
 
 Array = np.ndarray[Any, Any]
@@ -169,7 +173,7 @@ def train_linear(
     z = np.concatenate([units.x - centre, np.full((held, m, 1), settings.bias)], axis=2)
     z = rounded_down(np.where((units.weight > 0)[..., None], z, 0.0), feature_bits)
     run = _trainer(loss, settings, residual_bits)
-    with with_x64():
+    with x64():
         theta = np.asarray(
             run(z, units.y, units.weight, noise, grid, 1.0 / normaliser, l2 / normaliser)
         )
@@ -188,23 +192,28 @@ def _trainer(loss: Loss, settings: LinearSettings, residual_bits: int) -> Callab
     def run(z: Any, y: Any, weight: Any, noise: Any, grid: Any, share: Any, l2: Any) -> Any:
         gram = jnp.einsum("uid,ujd->uij", z, z)
         flat = z.reshape(-1, z.shape[2])
+        # Deviation of the inner product of two noises; each deviates by GRID steps of the grid.
+        chance = settings.evidence * (grid * GRID * share) ** 2 * math.sqrt(noise[0].size)
 
         def descend(state: Any, step: Any) -> tuple[Any, None]:
-            theta, velocity, total = state
+            theta, last, length, total = state
             t, drawn = step
             scores = (flat @ theta).reshape(*z.shape[:2], -1)
             clipped = residuals(loss, scores, y, weight, gram, settings.clip, residual_bits)
             gradient = flat.T @ clipped.reshape(len(flat), -1)
             # Whole numbers of grid steps: their sum is exact, the product a mere scaling.
             noisy = (jnp.round(gradient / grid) + jnp.round(drawn / grid)) * grid
-            penalty = l2 * theta.at[-1].set(0.0)
-            velocity = settings.momentum * velocity + noisy * share + penalty
-            theta = theta - settings.step_size * velocity
-            return (theta, velocity, total + jnp.where(t >= first, theta, 0.0)), None
+            slope = noisy * share + l2 * theta.at[-1].set(0.0)
+            agreement = (slope * last).sum()
+            length = length * jnp.where(agreement > chance, settings.growth, 1.0)
+            length = length * jnp.where(agreement < -chance, settings.shrinkage, 1.0)
+            theta = theta - length * slope
+            return (theta, slope, length, total + jnp.where(t >= first, theta, 0.0)), None
 
         zero = jnp.zeros(noise.shape[1:])
         steps = (jnp.arange(noise.shape[0]), noise)
-        (_, _, total), _ = jax.lax.scan(descend, (zero, zero, zero), steps)
+        start = (zero, zero, jnp.asarray(settings.step_size, dtype=zero.dtype), zero)
+        (_, _, _, total), _ = jax.lax.scan(descend, start, steps)
         return total / (noise.shape[0] - first)
 
     return jax.jit(run)

@@ -10,7 +10,12 @@ import numpy as np
 
 from privet.dp import accounting, linear
 from privet.dp.accounting import Gaussian
-from privet.dp.defaults import LinearSettings, linear_settings
+from privet.dp.linear_defaults import (
+    LinearSettings,
+    counted_penalty,
+    linear_settings,
+    loss_kind,
+)
 from privet.dp.sampling import gather
 from privet.entropy import Stream
 from privet.errors import InvalidInput
@@ -26,20 +31,37 @@ MOST = 64
 def plan(
     private: Private, model: Model, facts: Facts, units: int, epsilon: float, delta: float
 ) -> tuple[dict[str, Any], tuple[Gaussian, ...], dict[str, float]]:
-    """Settings, events and the parts of delta."""
+    """Settings, events and the parts of delta.
+
+    Raises:
+        InvalidInput: a sampling rate was asked for.
+    """
+    if private.sampling_rate not in (None, 1):
+        raise InvalidInput(
+            "linear models are trained on every unit in each step, which is more accurate",
+            value=private.sampling_rate,
+            bound="sampling_rate=None",
+            remedy="pv.Private(epsilon=1.0)",
+        )
     box = box_of(facts)
     # mu^2 adds up over Gaussian releases, so each of the fits takes an equal part of it.
     fits = private.fits or 1
     guess = accounting.mu_for(epsilon, delta, private.relation) / math.sqrt(fits)
     settings = linear_settings(
-        units=units, features=facts.features, outputs=facts.outputs, mu=guess, norm=box.radius
+        units=units,
+        features=facts.features,
+        outputs=facts.outputs,
+        classes=facts.classes,
+        mu=guess,
     )
     settings = replace(
         settings,
         clip=private.clip or settings.clip,
         steps=private.steps or settings.steps,
-        step_size=private.step_size or settings.step_size,
     )
+    if private.step_size is not None:
+        # A step that the user gave is kept.
+        settings = replace(settings, step_size=private.step_size, growth=1.0, shrinkage=1.0)
     draws = fits * (settings.steps * (facts.features + 1) * facts.outputs + facts.features)
     split = accounting.split_delta(epsilon, delta, draws)
     mu = accounting.mu_for(epsilon, split["mechanism"], private.relation) / math.sqrt(fits)
@@ -52,6 +74,12 @@ def plan(
     record = {
         "method": "linear",
         **asdict(settings),
+        "penalty": counted_penalty(
+            model.l2,
+            kind=loss_kind(outputs=facts.outputs, classes=facts.classes),
+            norm=box.norm,
+            mu=guess,
+        ),
         "noise_multipliers": [event.noise_multiplier for event in events],
     }
     return record, tuple(events), split
@@ -64,23 +92,10 @@ def run(
     from privet.dp.mechanisms import gaussian_noise, release
 
     facts = rows.facts
-    if facts.low is None or facts.norm is None:
-        raise InvalidInput("a plan without bounds cannot run", bound="Private.plan first")
     box = box_of(facts)
     names = LinearSettings.__dataclass_fields__
     chosen = LinearSettings(**{name: settings[name] for name in names})
-    units = linear.inside(
-        gather(
-            rows.x,
-            rows.y,
-            unit=rows.unit,
-            weight=rows.weight,
-            units=facts.units or facts.rows,
-            max_rows=facts.max_rows,
-            stream=stream.child("rows of a unit"),
-        ),
-        box,
-    )
+    units = units_of(rows, stream)
     step(watch, 0, 2, "private training")
     *before, noise_multiplier = settings["noise_multipliers"]
     public = settings["units"]
@@ -107,11 +122,28 @@ def run(
         noise=noise,
         noise_multiplier=noise_multiplier,
         normaliser=public,
-        l2=model.l2,
+        l2=settings["penalty"],
         most_units=most,
     )
     step(watch, 2, 2, "private training")
     return Outcome(params=params, steps=chosen.steps)
+
+
+def units_of(rows: Rows, stream: Stream) -> linear.Units:
+    """The rows gathered by privacy unit, at most `max_rows` of each, inside their bounds."""
+    facts = rows.facts
+    if facts.low is None or facts.norm is None:
+        raise InvalidInput("a plan without bounds cannot run", bound="Private.plan first")
+    gathered = gather(
+        rows.x,
+        rows.y,
+        unit=rows.unit,
+        weight=rows.weight,
+        units=facts.units or facts.rows,
+        max_rows=facts.max_rows,
+        stream=stream.child("rows of a unit"),
+    )
+    return linear.inside(gathered, box_of(facts))
 
 
 def box_of(facts: Facts) -> linear.Box:
