@@ -62,16 +62,17 @@ def check_grid(*, size: int, noise_multiplier: float, count: int) -> None:
         )
 
 
-def with_x64() -> AbstractContextManager[Any]:
-    """A context in which JAX computes in float64; nothing outside it changes."""
+def x64(on: bool = True) -> AbstractContextManager[Any]:
+    """A context in which JAX computes in float64, or not; nothing outside it changes."""
     import jax
 
     if hasattr(jax, "enable_x64"):
-        context: AbstractContextManager[Any] = jax.enable_x64(True)
+        context: AbstractContextManager[Any] = jax.enable_x64(on)
         return context
-    from jax.experimental import enable_x64
+    # Before JAX 0.8 the door stood here.
+    from jax import experimental
 
-    old: AbstractContextManager[Any] = enable_x64()
+    old: AbstractContextManager[Any] = experimental.enable_x64(on)  # type: ignore[attr-defined]  # gone in newer JAX
     return old
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from privet.dp.linear import Units
 from privet.entropy import Stream
+from privet.errors import InvalidInput
 
 Array = np.ndarray[Any, Any]
 
@@ -59,3 +60,39 @@ def gather(
     gathered.y[owner, place] = y[order]
     gathered.weight[owner, place] = weight[order]
     return gathered
+
+
+RATE_BITS = 32
+"""Sampling rates are multiples of 2^-RATE_BITS, so that a draw is exact."""
+
+
+def exact_rate(rate: float) -> float:
+    """The nearest rate that can be drawn exactly, in [2^-32, 1]."""
+    whole: int = min(max(round(rate * 2.0**RATE_BITS), 1), 2**RATE_BITS)
+    return whole / 2.0**RATE_BITS
+
+
+def poisson(units: int, rate: float, stream: Stream) -> Array:
+    """Indices of the units that take part, each independently with probability `rate`.
+
+    Args:
+        units: how many there are.
+        rate: a multiple of 2^-32 in (0, 1], see `exact_rate`.
+        stream: where the draws come from.
+
+    Returns:
+        (k,) increasing indices.
+
+    Formal guarantees: exact Bernoulli draws: unit i takes part if and only if a uniform
+    32-bit number falls below rate * 2^32, a whole number.
+
+    Raises:
+        InvalidInput: the rate cannot be drawn exactly.
+    """
+    threshold = rate * 2.0**RATE_BITS
+    if threshold != int(threshold) or not 0 < rate <= 1:
+        raise InvalidInput("this rate cannot be drawn exactly", value=rate, bound="k / 2^32")
+    halves = stream.words((units + 1) // 2)
+    uniform = np.stack([halves & np.uint64(0xFFFFFFFF), halves >> np.uint64(32)], axis=1)
+    taken: Array = np.flatnonzero(uniform.reshape(-1)[:units] < np.uint64(threshold))
+    return taken

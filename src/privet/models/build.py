@@ -157,6 +157,7 @@ def _assemble(
         trainer="convex" if convex else "stochastic",
         options={key: value for key, value in settings.items() if key not in _NOT_OPTIONS},
         tag={**tag, "loss": loss},
+        shift=mlp.shift if tag["name"] == "mlp" else None,
     )
 
 

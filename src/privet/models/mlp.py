@@ -49,6 +49,11 @@ def functions(
     return init, apply
 
 
+def shift(params: Params, centre: Any) -> Params:
+    """Parameters that give for x what the given ones give for x - centre."""
+    return params | {"b0": params["b0"] - centre @ params["w0"]}
+
+
 def _on_host(params: Params, x: Any) -> bool:
     return isinstance(x, np.ndarray) and all(isinstance(p, np.ndarray) for p in params.values())
 

@@ -48,6 +48,8 @@ class Model:
         trainer: "convex" (deterministic full-batch optimiser) or "stochastic".
         options: further public settings of the trainer (steps, batch, step size ...).
         tag: JSON-compatible facts that rebuild the model when it is loaded.
+        shift: (params, m) -> params' with apply(params', x) = apply(params, x - m), so that a
+            model trained on centred features needs no centring afterwards; None if unknown.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Model:
     trainer: str = "convex"
     options: dict[str, Any] = field(default_factory=dict)
     tag: dict[str, Any] = field(default_factory=dict)
+    shift: Callable[[Params, Array], Params] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from privet.dp.clipping import x64
 from privet.entropy import reproducible_stream, secret_stream
 from privet.errors import DataError
 from privet.protect.base import Model, Outcome, Params, Rows, Watch, step
@@ -42,7 +43,7 @@ def fit_stochastic(model: Model, rows: Rows, watch: Watch) -> Outcome:
     weight = _weights(rows)
     start = model.init(seed, rows.facts.features, rows.facts.outputs)
     part = _divisor(epochs, _CALLS)
-    with _x64(whole):
+    with x64(whole):
         params = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), start)
         state = (params, *_zeros(params), jnp.zeros((), dtype))
         y = jnp.asarray(rows.y, np.int32 if rows.facts.classes else dtype)
@@ -72,7 +73,7 @@ def fit_convex(model: Model, rows: Rows, watch: Watch) -> Outcome:
 
     max_iter = model.options.get("max_iter", 1000)
     weight = _weights(rows)
-    with _x64(True):
+    with x64(True):
         start = model.init(0, rows.facts.features, rows.facts.outputs)
         flat, unravel = ravel_pytree(jax.tree.map(lambda p: jnp.asarray(p, np.float64), start))
         x, y = jnp.asarray(rows.x), jnp.asarray(rows.y)
@@ -97,17 +98,6 @@ def fit_convex(model: Model, rows: Rows, watch: Watch) -> Outcome:
         trained = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), unravel(found.x))
     notes = () if found.success else (f"stopped after {found.nit} steps: raise max_iter",)
     return Outcome(_finite(trained), steps=max(int(found.nit), 1), notes=notes)
-
-
-def _x64(on: bool) -> Any:
-    """Context in which JAX has 64-bit numbers, or not; the door moved in JAX 0.8."""
-    import jax
-
-    if hasattr(jax, "enable_x64"):
-        return jax.enable_x64(on)
-    from jax import experimental
-
-    return experimental.enable_x64(on)  # type: ignore[attr-defined]  # gone in newer JAX
 
 
 def _weights(rows: Rows) -> Array:

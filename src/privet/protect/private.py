@@ -32,6 +32,8 @@ class Private(Protection):
         clip: greatest norm of one unit's gradient; a default of public facts if not given.
         steps: number of training steps; a default of public facts if not given.
         step_size: length of a step; a default of public facts if not given.
+        sampling_rate: chance with which each unit takes part in a step of a model that is not
+            linear; a default of public facts if not given. Linear models use every unit.
         expected_units: a public guess at the number of units, under "add-remove".
         fits: None: each fit is a claim of its own, and fits of clones (as `GridSearchCV`,
             `cross_val_score` and other meta-estimators make them) are refused, since each would
@@ -60,6 +62,7 @@ class Private(Protection):
     clip: float | None = field(default=None, kw_only=True)
     steps: int | None = field(default=None, kw_only=True)
     step_size: float | None = field(default=None, kw_only=True)
+    sampling_rate: float | None = field(default=None, kw_only=True)
     expected_units: int | None = field(default=None, kw_only=True)
     fits: int | None = field(default=None, kw_only=True)
     _count: FitCount = field(default_factory=FitCount, init=False, repr=False, compare=False)
@@ -76,6 +79,8 @@ class Private(Protection):
             whole(steps=self.steps)
         if self.step_size is not None:
             positive(step_size=self.step_size)
+        if self.sampling_rate is not None and self.sampling_rate != 1:
+            fraction(sampling_rate=self.sampling_rate, remedy="sampling_rate=0.1")
         if self.expected_units is not None:
             whole(expected_units=self.expected_units)
         if self.fits is not None:
@@ -124,9 +129,7 @@ class Private(Protection):
         delta = accounting.default_delta(units) if self.delta is None else self.delta
         accounting.check_budget(self.epsilon, delta, units)
         epsilon = min(self.epsilon, accounting.LARGEST)
-        from privet.protect import private_linear
-
-        settings, events, split = private_linear.plan(self, model, facts, units, epsilon, delta)
+        settings, events, split = _method(model).plan(self, model, facts, units, epsilon, delta)
         return Plan(
             guarantee=self._guarantee(facts, epsilon, delta, events, split),
             cost=Cost(seconds=_guess_seconds(model, facts, settings), estimated=True),
@@ -135,9 +138,8 @@ class Private(Protection):
 
     def run(self, model: Model, rows: Rows, plan: Plan, watch: Watch) -> Outcome:
         """Train under the plan. What is returned is noised; nothing else of the rows is."""
-        from privet.protect import private_linear
-
-        return private_linear.run(model, rows, plan.settings, self._stream(), watch)
+        outcome: Outcome = _method(model).run(model, rows, plan.settings, self._stream(), watch)
+        return outcome
 
     def sights(self) -> tuple[Sight, ...]:
         """The curator sees the rows, everyone else the noised model."""
@@ -223,6 +225,13 @@ def _checks(events: tuple[Event, ...], delta: float, relation: str) -> tuple[str
     )
 
 
+def _method(model: Model) -> Any:
+    """The module that plans and runs the model: linear ones on all units, others by sampling."""
+    from privet.protect import private_linear, private_stochastic
+
+    return private_linear if model.linear else private_stochastic
+
+
 def _require_bounds(facts: Facts) -> None:
     """Refuse bounds that are absent, or that were taken from the private rows.
 
@@ -255,5 +264,6 @@ def _require_bounds(facts: Facts) -> None:
 def _guess_seconds(model: Model, facts: Facts, settings: dict[str, Any]) -> float:
     """A rough plan: compiling takes a second, a core does 2e9 operations in another."""
     rows = max(facts.rows, 1)
-    work = 6.0 * rows * facts.features * facts.outputs * settings["steps"]
+    parameters = settings.get("parameters", facts.features * facts.outputs)
+    work = 6.0 * rows * settings.get("rate", 1.0) * parameters * settings["steps"]
     return float(1.5 + work / 2e9)

@@ -89,7 +89,7 @@ def run(
     model: Model, rows: Rows, settings: dict[str, Any], stream: Stream, watch: Watch
 ) -> Outcome:
     """Release the mean, then train."""
-    from privet.dp.mechanisms import gaussian_noise, release
+    from privet.dp.mechanisms import gaussian_noise
 
     facts = rows.facts
     box = box_of(facts)
@@ -100,13 +100,7 @@ def run(
     *before, noise_multiplier = settings["noise_multipliers"]
     public = settings["units"]
     most = MOST * public if settings["relation"] == "add-remove" else None
-    centre = box.origin
-    if before:
-        scale = box.radius * before[0]
-        total = release(
-            linear.mean_sum(units, box, most_units=most), scale=scale, stream=stream.child("mean")
-        )
-        centre = np.clip(box.origin + total / public, box.low, box.high)
+    centre = private_mean(units, box, before[0], settings, stream) if before else box.origin
     step(watch, 1, 2, "private training")
     noise = gaussian_noise(
         (chosen.steps, facts.features + 1, facts.outputs),
@@ -127,6 +121,27 @@ def run(
     )
     step(watch, 2, 2, "private training")
     return Outcome(params=params, steps=chosen.steps)
+
+
+def private_mean(
+    units: linear.Units,
+    box: linear.Box,
+    noise_multiplier: float,
+    settings: dict[str, Any],
+    stream: Stream,
+) -> np.ndarray[Any, Any]:
+    """(d,) the mean of the units' rows, released with Gaussian noise and kept in the box."""
+    from privet.dp.mechanisms import release
+
+    public = settings["units"]
+    most = MOST * public if settings["relation"] == "add-remove" else None
+    total = release(
+        linear.mean_sum(units, box, most_units=most),
+        scale=box.radius * noise_multiplier,
+        stream=stream.child("mean"),
+    )
+    centre: np.ndarray[Any, Any] = np.clip(box.origin + total / public, box.low, box.high)
+    return centre
 
 
 def units_of(rows: Rows, stream: Stream) -> linear.Units:
