@@ -23,9 +23,9 @@ import numpy as np
 
 from privet.dp import sampling
 from privet.dp.clipping import clip_factors, x64
-from privet.dp.defaults import StochasticSettings
 from privet.dp.linear import Units
 from privet.dp.mechanisms import clip_bound, release
+from privet.dp.stochastic_defaults import StochasticSettings
 from privet.entropy import Stream
 from privet.errors import InvalidInput
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from privet.dp import accounting, training
 from privet.dp.accounting import Event, Gaussian, PoissonGaussian
-from privet.dp.defaults import StochasticSettings, stochastic_settings
 from privet.dp.sampling import exact_rate
+from privet.dp.stochastic_defaults import StochasticSettings, stochastic_settings
 from privet.entropy import Stream
 from privet.protect.base import Facts, Model, Outcome, Rows, Watch, step
 from privet.protect.private_linear import box_of, private_mean, units_of
