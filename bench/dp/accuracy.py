@@ -109,7 +109,11 @@ def _rows(
     clear = float(np.mean([_ours(problem, schema, case, None, 0) for case in few]))
     found = []
     for epsilon in sorted({*EPSILONS, *problem.targets}):
-        ours = [_ours(problem, schema, case, epsilon, s) for s, case in enumerate(cases)]
+        ours = [
+            _ours(problem, schema, case, epsilon, seed + len(cases) * repeat)
+            for seed, case in enumerate(cases)
+            for repeat in range(problem.repeats)
+        ]
         lost = np.array([_lost(problem, case, epsilon, s) for s, case in enumerate(few)])
         target = problem.targets.get(epsilon)
         mean = float(np.mean(ours))
@@ -120,6 +124,7 @@ def _rows(
                 "model": problem.model,
                 "epsilon": epsilon,
                 "seeds": len(cases),
+                "repeats": problem.repeats,
                 "ours": mean,
                 "sd": float(np.std(ours)),
                 "in_the_clear": clear,
