@@ -308,10 +308,18 @@ def mu_for(epsilon: float, delta: float, relation: Relation = "zero-out") -> flo
         if middle in (low, high):
             break
         low, high = (middle, high) if gaussian_delta(middle, epsilon) <= delta else (low, middle)
-    mu = low / _doubling(relation)
-    while mu > 0 and epsilon_for(Gaussian(1 / mu), delta, relation) > epsilon:
-        mu *= 1 - 1e-9
-    return mu
+    exact = low / _doubling(relation)
+    # The PLD is pessimistic by up to its grid, so a little less is allowed than the theorem says.
+    for doubling in range(26):
+        mu = exact * (1 - 1e-9 * 2.0**doubling)
+        if mu > 0 and epsilon_for(Gaussian(1 / mu), delta, relation) <= epsilon:
+            return mu
+    raise InvalidBudget(
+        "the accountant cannot confirm any noise for so small a budget",
+        value=f"epsilon={epsilon!r}, delta={delta!r}",
+        bound="epsilon of at least 1e-4 and delta of at least 1e-15, the accountant's resolution",
+        remedy=f"epsilon={max(epsilon, 0.01):g}, delta={max(delta, 1e-12):.2g}",
+    )
 
 
 def noise_multiplier_for(
