@@ -111,14 +111,15 @@ def inside(units: Units, box: Box) -> Units:
 def mean_sum(units: Units, box: Box, *, most_units: int | None = None) -> Array:
     """(d,) sum over units of the mean of the unit's rows minus `box.origin`; un-noised.
 
-    One unit changes it by at most `box.radius`, exactly.
+    One unit changes it by at most `box.radius * SHRINK`, exactly; rounding the sum to the noise's
+    grid may use the rest of the radius (`clipping.check_grid`).
     """
     counted = units.weight > 0
     rows = np.where(counted[..., None], units.x - box.origin, 0.0)
     held = np.maximum(counted.sum(axis=1, keepdims=True), 1)
     means = rows.sum(axis=1) / held
     length = np.linalg.norm(means, axis=1, keepdims=True)
-    limit = box.radius * (1 - 2.0**-40)
+    limit = box.radius * SHRINK * (1 - 2.0**-40)
     means = means * np.minimum(1.0, limit / np.maximum(length, 1e-300))
     bits = exact_bits(most_units or len(means), box.radius)
     total: Array = rounded_down(means, bits).sum(axis=0)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from privet.dp import accounting, linear
-from privet.dp.accounting import Gaussian
+from privet.dp.clipping import check_grid
+from privet.dp.events import Gaussian
 from privet.dp.linear_defaults import (
     LinearSettings,
     counted_penalty,
@@ -135,6 +136,7 @@ def private_mean(
 
     public = settings["units"]
     most = MOST * public if settings["relation"] == "add-remove" else None
+    check_grid(size=len(box.low), noise_multiplier=noise_multiplier, count=most or len(units.x))
     total = release(
         linear.mean_sum(units, box, most_units=most),
         scale=box.radius * noise_multiplier,
