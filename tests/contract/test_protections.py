@@ -19,7 +19,8 @@ from privet.claims import Cost, Guarantee, Receipt, Request, Reservation, from_j
 from privet.claims.steward import Decision
 from privet.errors import Cancelled, Refused
 from privet.models import model_for, scores_of
-from privet.protect.base import Facts, Model, Plan, Protection, Rows, one_protection
+from privet.protect.base import Facts, Model, Plan, Protection, Rows
+from privet.protect.stack import one_protection
 
 PROTECTIONS: dict[str, Callable[[], Protection]] = {
     "plain": pv.Plain,

@@ -11,10 +11,8 @@ with two parts of our own around them:
 * Calibrations are cached, and the noise they give is rounded up until the PLD itself confirms
   the budget.
 
-A noise multiplier is always the noise's standard deviation divided by the most that ONE unit
-can add to the released sum, as Euclidean norm. Under "replace-one" a unit's leaving and
-another's coming both count, so the sensitivity doubles; that factor is applied here, once, and
-nowhere else.
+Under "replace-one" a unit's leaving and another's coming both count, so the sensitivity doubles;
+that factor is applied here, once, and nowhere else.
 """
 
 from __future__ import annotations
@@ -23,19 +21,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 from privet.claims.guarantees import RELATIONS, Relation
-from privet.errors import InvalidBudget, InvalidInput, Refused, fraction, one_of, positive, whole
+from privet.dp.events import SAMPLERS, Event, Gaussian, PoissonGaussian
+from privet.errors import InvalidBudget, Refused, fraction, one_of, positive
 
-Sampler = Literal["every-unit", "poisson", "fixed-size", "shuffled", "truncated-poisson"]
-SAMPLERS: tuple[Sampler, ...] = (
-    "every-unit",
-    "poisson",
-    "fixed-size",
-    "shuffled",
-    "truncated-poisson",
-)
 ACCOUNTANTS = ("pld", "rdp", "clt")
 INTERVAL = 1e-4
 """Width of the PLD's grid of privacy losses."""
@@ -45,53 +36,6 @@ SLACK = 1e-6
 """How far below a budget a calibrated epsilon may stay."""
 
 
-@dataclass(frozen=True)
-class Gaussian:
-    """Gaussian noise on a sum over every unit, `count` times.
-
-    Attributes:
-        noise_multiplier: standard deviation over the most one unit adds.
-        count: how many such releases, each with fresh noise, chosen adaptively or not.
-        what: what is released, in words.
-    """
-
-    noise_multiplier: float
-    count: int = 1
-    what: str = "sum"
-    sampler: Sampler = "every-unit"
-
-    def __post_init__(self) -> None:
-        positive(noise_multiplier=self.noise_multiplier)
-        whole(count=self.count)
-        one_of(SAMPLERS, sampler=self.sampler)
-
-    def __str__(self) -> str:
-        return (
-            f"{self.count} x Gaussian(noise_multiplier={self.noise_multiplier!r}) "
-            f"on every unit: {self.what}"
-        )
-
-
-@dataclass(frozen=True)
-class PoissonGaussian(Gaussian):
-    """Gaussian noise on a sum over units that each took part independently at `rate`."""
-
-    rate: float = 1.0
-    sampler: Sampler = "poisson"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 < self.rate <= 1:
-            raise InvalidInput("a sampling rate lies in (0, 1]", value=self.rate)
-
-    def __str__(self) -> str:
-        return (
-            f"{self.count} x Gaussian(noise_multiplier={self.noise_multiplier!r}) on a "
-            f"{self.sampler} sample at rate {self.rate!r}: {self.what}"
-        )
-
-
-Event = Gaussian | PoissonGaussian
 Events = Event | Sequence[Event]
 
 

@@ -14,14 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from privet.dp.mechanisms import CLIP_MARGIN, SIGMA
 from privet.errors import InvalidBudget
 
 Array = np.ndarray[Any, Any]
 
-SHRINK = 1 - 2.0**-10
+SHRINK = 1 - CLIP_MARGIN
 """Gradients are clipped to this share of C; the rest covers rounding and the noise's grid."""
-GRID = 2.0**32
-"""Steps of the noise's grid in one standard deviation (`mechanisms.Grid`)."""
 
 
 def exact_bits(count: int, bound: float) -> int:
@@ -39,21 +38,21 @@ def rounded_down(values: Array, bits: int) -> Array:
 def check_grid(*, size: int, noise_multiplier: float, count: int) -> None:
     """Return if rounding to the noise's grid stays within what `SHRINK` leaves.
 
-    Rounding moves each of `size` coordinates by up to two steps of C * noise_multiplier / GRID;
+    Rounding moves each of `size` coordinates by up to two steps of C * noise_multiplier / SIGMA;
     their Euclidean length must not exceed C * 2^-11. A sum over `count` units of norm C, plus
     noise of up to 64 deviations, must also stay below 2^53 steps.
 
     Raises:
         InvalidBudget: the noise is too large, or too small, for this many parameters or units.
     """
-    if 2 * math.sqrt(size) * noise_multiplier / GRID > 2.0**-11:
+    if 2 * math.sqrt(size) * noise_multiplier / SIGMA > 2.0**-11:
         raise InvalidBudget(
             "so much noise on so many parameters cannot be rounded safely",
             value=noise_multiplier,
             bound=f"noise_multiplier <= {2.0**20 / math.sqrt(size):.4g}",
             remedy="a larger epsilon or a smaller model",
         )
-    if (count / noise_multiplier + 64) * GRID >= 2.0**53:
+    if (count / noise_multiplier + 64) * SIGMA >= 2.0**53:
         raise InvalidBudget(
             "so little noise on so many units cannot be rounded safely",
             value=noise_multiplier,

@@ -30,7 +30,6 @@ from typing import Any
 import numpy as np
 
 from privet.dp.clipping import (
-    GRID,
     SHRINK,
     check_grid,
     clip_factors,
@@ -39,7 +38,7 @@ from privet.dp.clipping import (
     x64,
 )
 from privet.dp.linear_defaults import LinearSettings
-from privet.dp.mechanisms import Grid
+from privet.dp.mechanisms import SIGMA, Grid
 
 Array = np.ndarray[Any, Any]
 Loss = Callable[[Any, Any], Any]
@@ -193,8 +192,8 @@ def _trainer(loss: Loss, settings: LinearSettings, residual_bits: int) -> Callab
     def run(z: Any, y: Any, weight: Any, noise: Any, grid: Any, share: Any, l2: Any) -> Any:
         gram = jnp.einsum("uid,ujd->uij", z, z)
         flat = z.reshape(-1, z.shape[2])
-        # Deviation of the inner product of two noises; each deviates by GRID steps of the grid.
-        chance = settings.evidence * (grid * GRID * share) ** 2 * math.sqrt(noise[0].size)
+        # Deviation of the inner product of two noises; each deviates by SIGMA steps of the grid.
+        chance = settings.evidence * (grid * SIGMA * share) ** 2 * math.sqrt(noise[0].size)
 
         def descend(state: Any, step: Any) -> tuple[Any, None]:
             theta, last, length, total = state

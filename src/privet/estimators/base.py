@@ -16,8 +16,9 @@ from privet.estimators import inputs
 from privet.estimators.inputs import Inputs
 from privet.models import model_from_tag, scores_of
 from privet.models.losses import probabilities
-from privet.protect.base import Model, Result, one_protection
+from privet.protect.base import Model, Result
 from privet.protect.plain import Plain
+from privet.protect.stack import one_protection
 
 if TYPE_CHECKING:
     from privet.claims import Steward

@@ -14,8 +14,9 @@ from privet.errors import DataError, InvalidInput, one_of
 from privet.estimators.base import Estimator
 from privet.estimators.inputs import Inputs
 from privet.models import model_from_tag
-from privet.protect.base import Model, Protection, Result, one_protection
+from privet.protect.base import Model, Protection, Result
 from privet.protect.rows import outputs_for
+from privet.protect.stack import one_protection
 
 Array = np.ndarray[Any, Any]
 FORMAT = 1

@@ -8,7 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from privet.protect.base import Protection, Result, one_protection
+from privet.protect.base import Protection, Result
+from privet.protect.stack import one_protection
 
 if TYPE_CHECKING:
     from privet.protect.plain import Plain

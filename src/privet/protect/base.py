@@ -24,7 +24,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from privet.claims import Cost, Guarantee, NullSteward, Request, Sight, Steward, spending
-from privet.errors import Cancelled, InvalidInput
+from privet.errors import Cancelled
 from privet.protect.memory import PeakMemory
 
 Array = np.ndarray[Any, Any]
@@ -287,34 +287,3 @@ class Protection(ABC):
             receipt = spend.commit(plan.guarantee, cost)
         guarantee = replace(plan.guarantee, recorded=receipt.recorded)
         return Result(model, outcome.params, guarantee, cost, outcome.notes, outcome.steps)
-
-
-def one_protection(protect: Any) -> Protection:
-    """The protection meant by `protect=`: one, or a list of them to stack.
-
-    Raises:
-        InvalidInput: something else was given, or a stack that is not legal.
-    """
-    if protect is None:
-        from privet.protect.plain import Plain
-
-        return Plain()
-    if isinstance(protect, Protection):
-        return protect
-    if isinstance(protect, (list, tuple)) and len(protect) == 1:
-        return one_protection(protect[0])
-    stack = isinstance(protect, (list, tuple)) and all(isinstance(p, Protection) for p in protect)
-    if stack:
-        names = " + ".join(p.name for p in protect)
-        raise InvalidInput(
-            "these protections cannot be stacked",
-            value=names,
-            bound="one protection",
-            remedy="protect=pv.Private(epsilon=1.0)",
-        )
-    raise InvalidInput(
-        "protect must be a protection",
-        value=protect,
-        bound="Plain(), Private(epsilon=...)",
-        remedy="protect=pv.Private(epsilon=1.0)",
-    )

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from privet.claims import Cost, DPGuarantee, Sight
 from privet.claims.guarantees import RELATIONS, Relation
 from privet.dp import accounting
-from privet.dp.accounting import Event
+from privet.dp.events import Event
 from privet.entropy import Stream, reproducible_stream, secret_stream
 from privet.errors import MissingBounds, Refused, fraction, one_of, positive, whole
 from privet.protect.base import Facts, Model, Outcome, Plan, Protection, Rows, Watch
@@ -219,7 +219,8 @@ class Private(Protection):
 def _checks(events: tuple[Event, ...], delta: float, relation: str) -> tuple[str, ...]:
     built = ", ".join(map(repr, events))
     return (
-        "from privet.dp.accounting import Gaussian, PoissonGaussian, epsilon_for; "
+        "from privet.dp.accounting import epsilon_for; "
+        "from privet.dp.events import Gaussian, PoissonGaussian; "
         f"epsilon_for([{built}], {delta!r}, {relation!r})",
         "the noise multiplier of an event is its deviation over the most that one unit adds",
     )

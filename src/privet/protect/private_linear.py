@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from privet.dp import accounting, linear
-from privet.dp.accounting import Gaussian
 from privet.dp.clipping import check_grid
+from privet.dp.events import Gaussian
 from privet.dp.linear_defaults import (
     LinearSettings,
     counted_penalty,

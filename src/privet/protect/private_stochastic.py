@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from privet.dp import accounting, training
-from privet.dp.accounting import Event, Gaussian, PoissonGaussian
+from privet.dp.events import Event, Gaussian, PoissonGaussian
 from privet.dp.sampling import exact_rate
 from privet.dp.stochastic_defaults import StochasticSettings, stochastic_settings
 from privet.entropy import Stream

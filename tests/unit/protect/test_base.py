@@ -29,9 +29,9 @@ from privet.protect.base import (
     Rows,
     Unwatched,
     Watch,
-    one_protection,
     step,
 )
+from privet.protect.stack import one_protection
 
 
 def model() -> Model:
