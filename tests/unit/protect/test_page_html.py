@@ -208,6 +208,14 @@ def test_the_diagram_says_by_words_and_by_shape_who_is_protected_from() -> None:
     assert svg.texts[1] == "cloud, protected: sees ciphertexts; bank, not protected: sees all rows"
 
 
+def test_the_shield_stands_before_the_protected_and_the_arrow_points_at_the_others() -> None:
+    for protected, mark, other in ((True, "shield", "head"), (False, "head", "shield")):
+        scene = seen.Scene(("x",), "x", (Sight("cloud", "something", protected),), False)
+        classes = [a.get("class") for _, a in Tree(seen.draw(scene, ident="d")).tags]
+        assert mark in classes and other not in classes
+        assert ("role kept" in classes) == protected and ("role bare" in classes) != protected
+
+
 def test_texts_that_protections_share_are_said_once() -> None:
     (group,) = details_of(comparison(private(1, 0.9), private(3, 0.9)))
     assert [part.label for part in group.parts] == [
