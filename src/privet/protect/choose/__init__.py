@@ -1,19 +1,9 @@
 """Compare protections on one's own data, and say which to pick, and why."""
 
-# These names stand beside modules of the same name: importing them here, and not on first use,
-# makes `choose.compare` and `choose.page` the functions whatever was imported before.
 from privet.protect.choose.compare import compare
 from privet.protect.choose.comparison import Comparison, Entry
 from privet.protect.choose.page import page
 from privet.protect.choose.recommend import Recommendation, recommend
 from privet.protect.choose.score import Score
 
-__all__ = [
-    "Comparison",
-    "Entry",
-    "Recommendation",
-    "Score",
-    "compare",
-    "page",
-    "recommend",
-]
+__all__ = ["Comparison", "Entry", "Recommendation", "Score", "compare", "page", "recommend"]
