@@ -200,7 +200,10 @@ class Private(Protection):
                 f"and at most 64 times as many are present"
             )
         else:
-            lines.append("the number of privacy units is public")
+            lines.append(
+                "the number of privacy units is public, as counted after the schema's rules for "
+                "missing values"
+            )
         if self.fits is not None:
             lines.append(
                 f"epsilon and delta cover {self.fits} fits together; scores on private rows, and "
