@@ -13,12 +13,11 @@ from scipy.stats import norm
 
 from privet.dp.accounting import (
     SUPPORT,
-    Gaussian,
-    PoissonGaussian,
     epsilon_for,
     mu_for,
     noise_multiplier_for,
 )
+from privet.dp.events import Gaussian, PoissonGaussian
 
 RELATIONS = {
     "zero-out": dp_accounting.NeighboringRelation.ADD_OR_REMOVE_ONE,

@@ -8,8 +8,6 @@ import pytest
 
 from privet.dp import accounting
 from privet.dp.accounting import (
-    Gaussian,
-    PoissonGaussian,
     check_budget,
     check_supported,
     default_delta,
@@ -18,6 +16,7 @@ from privet.dp.accounting import (
     noise_multiplier_for,
     split_delta,
 )
+from privet.dp.events import Gaussian, PoissonGaussian
 from privet.errors import InvalidBudget, InvalidInput, Refused
 
 
