@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
-from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
+from dataclasses import FrozenInstanceError, fields, is_dataclass, replace, replace
 from typing import Any
 
 import numpy as np
@@ -242,6 +242,8 @@ def test_it_is_a_frozen_value_that_copies_and_pickles(protection: Protection) ->
         assert repr(again) == repr(protection)
     with pytest.raises(FrozenInstanceError):
         protection.epsilon = 99.0  # type: ignore[attr-defined]  # frozen whatever the name
-    assert all(not f.name.startswith("_") for f in fields(protection) if f.init)
+    assert replace(protection) == protection
+    settings = [f.name for f in fields(protection) if f.compare]
+    assert all(not name.startswith("_") for name in settings)
     assert one_protection(protection) is protection
     assert one_protection([protection]) is protection

@@ -90,10 +90,16 @@ class Dataset:
         self._require_rows(any(map(len, parts.values())))
         return {name: concatenate(pieces) for name, pieces in parts.items()}
 
-    def encode(self, *, encoding: str = "scaled") -> Encoded:
+    def encode(self, *, encoding: str = "scaled", keep_dropped: bool = False) -> Encoded:
         """Encode features, target and privacy units batch by batch.
 
         Rows go that the schema says to drop: a missing value under "drop-row", or no unit's id.
+
+        Args:
+            encoding: "scaled" or "bins".
+            keep_dropped: keep the place of a row that "drop-row" drops, with zeros and weight 0,
+                so that neither the number of rows nor that of units tells who had a missing
+                value. Rows without a unit's id go all the same: they are nobody's.
 
         Raises:
             SchemaError: no target is declared, or the rows are not what the schema says.
@@ -107,18 +113,24 @@ class Dataset:
         xs: list[Array] = []
         ys: list[Array] = []
         ids: list[Array] = []
+        weights: list[Array] = []
         seen = False
         for raw in self.batches(names):
             seen |= len(raw[target.name]) > 0
-            batch = encoder.drop(raw)
-            xs.append(encoder.encode(batch))
-            ys.append(encoder.encode_target(batch))
+            there = encoder.named(raw) if keep_dropped else encoder.keep(raw)
+            batch = {name: values[there] for name, values in raw.items()}
+            kept = encoder.keep(batch)
+            whole = {name: values[kept] for name, values in batch.items()}
+            xs.append(_placed(encoder.encode(whole), kept))
+            ys.append(_placed(encoder.encode_target(whole), kept))
+            weights.append(kept.astype(np.float64))
             named = encoder.unit_labels(batch)
             if named is not None:
                 ids.append(named)
         self._require_rows(seen)
         x = _joined(xs, len(encoder.names))
-        if not len(x):
+        weight = np.concatenate(weights)
+        if not weight.any() and not keep_dropped:
             raise DataError("every row has a missing value that drops it", bound="rows to learn",
                             remedy='missing = "level"   # instead of "drop-row"')
         return Encoded(
@@ -129,6 +141,7 @@ class Dataset:
             bounds=encoder.bounds,
             target=target,
             missing_bounds=encoder.missing_bounds,
+            weight=weight if keep_dropped else None,
         )
 
     def features(self, *, encoding: str = "scaled") -> Array:
@@ -259,6 +272,15 @@ def _beside(source: Any) -> Path | None:
 def _name(source: Any, opened: Source) -> str:
     file = _file(source)
     return opened.describe if file is None else file.stem
+
+
+def _placed(values: Array, kept: Array) -> Array:
+    """Values of the kept rows at their places among all, zeros elsewhere."""
+    if kept.all():
+        return values
+    out = np.zeros((len(kept), *values.shape[1:]), dtype=values.dtype)
+    out[kept] = values
+    return out
 
 
 def _joined(parts: list[Array], width: int) -> Array:

@@ -53,6 +53,7 @@ class Encoded:
         bounds: what the schema says of x; None if a bound is missing.
         target: what is predicted.
         missing_bounds: the lines that the schema lacks, ready to paste and fill in.
+        weight: (n,) 0 for a row that a missing value drops, else 1; None where such rows are gone.
     """
 
     x: Array
@@ -62,6 +63,7 @@ class Encoded:
     bounds: FeatureBounds | None
     target: Target
     missing_bounds: tuple[str, ...] = ()
+    weight: Array | None = None
 
 
 class Encoder:
@@ -133,9 +135,14 @@ class Encoder:
                     kept &= ~np.isnan(to_numbers(batch[name], column=name))
                 else:
                     kept &= codes(batch[name], {}) != MISSING
-        if not self.schema.unit.is_row and self.schema.unit.name in batch:
-            kept &= codes(batch[self.schema.unit.name], {}) != MISSING
-        return kept
+        return kept & self.named(batch)
+
+    def named(self, batch: Mapping[str, Array]) -> Array:
+        """Say which rows belong to a privacy unit: where its id is one, all that have an id."""
+        if self.schema.unit.is_row or self.schema.unit.name not in batch:
+            return np.ones(_rows(batch), dtype=bool)
+        named: Array = codes(batch[self.schema.unit.name], {}) != MISSING
+        return named
 
     def drop(self, batch: Mapping[str, Array]) -> Batch:
         """Return the batch without the rows that do not stay in training."""

@@ -95,7 +95,6 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no t
         model = self._model(count)
         source, rows = prepared.rows(model, protection)
         rows = self._reweigh(rows, prepared.classes, protection)
-        protection.admit()
         try:
             result = protection.fit(model, rows, watch=watch, steward=steward, purpose=purpose)
         except MissingBounds as error:

@@ -183,8 +183,9 @@ class _Declared:
     classes: Array | None
 
     def rows(self, model: Model, protection: Protection) -> tuple[Inputs, Rows]:
-        rows = rows_of(self.data, model)
-        if isinstance(protection, Plain):
+        private = not isinstance(protection, Plain)
+        rows = rows_of(self.data, model, private=private)
+        if not private:
             _require_two(rows.y, self.data.schema.required_target())
         else:
             self.data.check_units()
@@ -192,7 +193,8 @@ class _Declared:
             if len(self.weight) != len(rows.x):
                 raise InvalidInput("sample_weight differs in length from the rows used",
                                    value=len(self.weight), bound=f"{len(rows.x)}")
-            rows = replace(rows, weight=self.weight)
+            weight = self.weight if rows.weight is None else self.weight * rows.weight
+            rows = replace(rows, weight=weight)
         names = tuple(Encoder(self.data.schema, model.encoding).names)
         return Inputs(names, self.data.schema, model.encoding), rows
 

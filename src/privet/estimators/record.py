@@ -15,6 +15,7 @@ from privet.estimators.base import Estimator
 from privet.estimators.inputs import Inputs
 from privet.models import model_from_tag
 from privet.protect.base import Model, Protection, Result
+from privet.protect.fits import FitCount
 from privet.protect.rows import outputs_for
 from privet.protect.stack import one_protection
 
@@ -44,7 +45,7 @@ _FIELDS = frozenset(
         "versions",
     )
 )
-_SECRET = ("insecure_seed",)
+_NOT_SAVED = ("insecure_seed", "_count", "_cloned")
 
 
 def record_of(estimator: Estimator) -> dict[str, Any]:
@@ -174,7 +175,7 @@ def _protect_record(protection: Protection) -> dict[str, Any]:
     settings = {
         field.name: _plain(field.name, getattr(protection, field.name))
         for field in fields(protection)  # type: ignore[arg-type]  # a dataclass
-        if field.init and field.name not in _SECRET
+        if field.init and field.name not in _NOT_SAVED
     }
     return {"name": protection.name, "settings": settings}
 
@@ -186,6 +187,12 @@ def _protection(record: dict[str, Any] | None) -> Protection | None:
 
     known: dict[str, type[Protection]] = {"plain": Plain, "private": Private}
     settings = {name: _read(value) for name, value in record["settings"].items()}
+    planted = sorted(set(settings) & set(_NOT_SAVED))
+    if planted:
+        raise InvalidInput("a saved protection holds what is never saved", value=planted)
+    if settings.get("fits") is not None:
+        # How many of the fits are left is known only where they were counted.
+        settings["_count"] = FitCount(foreign=True)
     return known[one_of(tuple(known), protection=record["name"])](**settings)
 
 

@@ -4,7 +4,8 @@ A protection never sees files, schemas or estimators. It gets a `Model` (pure fu
 (encoded numbers, by owner) whose `Facts` are public, a `Watch` for progress and cancellation,
 and a `Steward`. `fit` is one fixed sequence for all of them:
 
-    1. plan    guarantee and expected cost, from public facts alone; refuses what cannot work
+    1. plan, admit   guarantee and expected cost, from public facts alone; refuses what cannot
+               work, and fits beyond those that the budget was given for
     2. decide, reserve   through the steward
     3. run     the only step that reads private rows
     4. commit  through the steward, with what was measured
@@ -224,7 +225,7 @@ class Protection(ABC):
         return self.name
 
     def admit(self) -> None:  # noqa: B027  # a hook: most protections cover any number of fits
-        """Say whether this budget covers one more fit by an estimator; count it if so.
+        """Say whether this budget covers one more fit; count it if so.
 
         Raises:
             Refused: it does not.
@@ -263,6 +264,7 @@ class Protection(ABC):
         """
         steward = steward or NullSteward()
         plan = self.plan(model, rows.facts)
+        self.admit()
         request = Request(
             action="fit",
             data_set=rows.facts.data_set,

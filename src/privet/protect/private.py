@@ -11,7 +11,7 @@ from privet.claims.guarantees import RELATIONS, Relation
 from privet.dp import accounting
 from privet.dp.events import Event
 from privet.entropy import Stream, reproducible_stream, secret_stream
-from privet.errors import MissingBounds, Refused, fraction, one_of, positive, whole
+from privet.errors import InvalidBudget, MissingBounds, Refused, fraction, one_of, positive, whole
 from privet.protect.base import Facts, Model, Outcome, Plan, Protection, Rows, Watch
 from privet.protect.fits import FitCount
 
@@ -65,8 +65,9 @@ class Private(Protection):
     sampling_rate: float | None = field(default=None, kw_only=True)
     expected_units: int | None = field(default=None, kw_only=True)
     fits: int | None = field(default=None, kw_only=True)
-    _count: FitCount = field(default_factory=FitCount, init=False, repr=False, compare=False)
-    _cloned: bool = field(default=False, init=False, repr=False, compare=False)
+    # Arguments, so that dataclasses.replace hands them on: a changed copy is no fresh budget.
+    _count: FitCount = field(default_factory=FitCount, kw_only=True, repr=False, compare=False)
+    _cloned: bool = field(default=False, kw_only=True, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         positive(epsilon=self.epsilon, remedy="pv.Private(epsilon=1.0)")
@@ -84,7 +85,15 @@ class Private(Protection):
         if self.expected_units is not None:
             whole(expected_units=self.expected_units)
         if self.fits is not None:
-            whole(fits=self.fits, remedy="pv.Private(epsilon=1.0, fits=10)")
+            whole(fits=self.fits, remedy="pv.Private(epsilon=1.0, delta=1e-5, fits=10)")
+            if self.delta is None:
+                raise InvalidBudget(
+                    "one budget for several fits needs one delta: the default differs from fit to "
+                    "fit with the number of units",
+                    value=None,
+                    bound="0 < delta < 1 over the units of the smallest fit",
+                    remedy=f"pv.Private(epsilon={self.epsilon:g}, delta=1e-5, fits={self.fits})",
+                )
 
     def __sklearn_clone__(self) -> Private:
         """The same budget, marked: scikit-learn clones what it is about to fit repeatedly."""
@@ -106,8 +115,8 @@ class Private(Protection):
                 "a search or cross-validation fits clones, and each would spend epsilon anew",
                 value=self.label,
                 bound="a budget that covers all its fits together",
-                remedy=f"pv.Private(epsilon={self.epsilon:g}, fits=N)   # N: folds x candidates, "
-                "and 1 for the refit",
+                remedy=f"pv.Private(epsilon={self.epsilon:g}, delta=1e-5, fits=N)   "
+                "# N: folds x candidates, and 1 for the refit",
             )
 
     @property

@@ -21,16 +21,22 @@ _ORIGINS = {
 }
 
 
-def rows_of(data: Dataset, model: Model) -> Rows:
+def rows_of(data: Dataset, model: Model, *, private: bool = False) -> Rows:
     """Encode a data set as the model needs it, and state what is public about it.
 
     Everything in `Facts` except the number of rows and units comes from the schema alone.
+
+    Args:
+        data: rows with a schema.
+        model: says how to encode.
+        private: keep a place, of weight 0, for every row that a missing value drops: the number
+            of rows and units is then no function of the cells.
 
     Raises:
         SchemaError: no target is named, or the data are at odds with the schema.
         DataError: there are no rows.
     """
-    encoded = data.encode(encoding=model.encoding)
+    encoded = data.encode(encoding=model.encoding, keep_dropped=private)
     schema, target, bounds = data.schema, encoded.target, encoded.bounds
     n, features = encoded.x.shape
     _require_rows(n, data.name)
@@ -54,7 +60,7 @@ def rows_of(data: Dataset, model: Model) -> Rows:
         missing=tuple(encoded.missing_bounds),
         provenance=(_ORIGINS[schema.bounds_from],),
     )
-    return Rows(x=encoded.x, y=encoded.y, facts=facts, unit=unit)
+    return Rows(x=encoded.x, y=encoded.y, facts=facts, unit=unit, weight=encoded.weight)
 
 
 def rows_of_arrays(

@@ -63,9 +63,10 @@ def compare(
             "the schema names no target to predict",
             remedy='data = pv.read("data.csv", schema="schema.toml", target="outcome")',
         )
-    if any(not isinstance(protection, Plain) for protection in protections):
+    private = any(not isinstance(protection, Plain) for protection in protections)
+    if private:
         data.check_units()
-    rows = rows_of(data, model)
+    rows = rows_of(data, model, private=private)
     return compare_rows(
         rows,
         model,
@@ -131,10 +132,6 @@ class _Run:
     figures: list[dict[str, float]] = field(default_factory=list)
     results: list[tuple[Guarantee, Cost, tuple[str, ...]]] = field(default_factory=list)
     error: PrivetError | None = None
-
-    def keep(self, result: Result, figures: dict[str, float]) -> None:
-        self.results.append((result.guarantee, result.cost, result.notes))
-        self.figures.append(figures)
 
     def entry(self, sizes: tuple[int, int]) -> Entry:
         if self.error is not None:
@@ -209,8 +206,9 @@ def _run_all(
     done, total = 0, len(runs) * len(splits)
     for number, split in enumerate(splits, start=1):
         train = training_rows(rows, split)
-        x, y = rows.x[split.test], rows.y[split.test]
-        baselines.append(score.baseline(train.y, y, target))
+        scored = _weighty(rows, split.test)
+        x, y = rows.x[scored], rows.y[scored]
+        baselines.append(score.baseline(rows.y[_weighty(rows, split.train)], y, target))
         for run in runs:
             step(watch, done, total, f"split {number} of {len(splits)}: {run.label}")
             done += 1
@@ -220,13 +218,19 @@ def _run_all(
                 result = run.protection.fit(
                     model, train, watch=_Inner(watch), purpose="compare protections"
                 )
-                run.keep(result, _figures(result, x, y, target))
+                run.results.append((result.guarantee, result.cost, result.notes))
+                run.figures.append(_figures(result, x, y, target))
             except Cancelled:
                 raise
             except PrivetError as error:
                 run.error = error
     step(watch, total, total, "all splits")
     return baselines
+
+
+def _weighty(rows: Rows, index: Array) -> Array:
+    """Those of the rows that no missing value dropped; only they can be scored."""
+    return index if rows.weight is None else index[rows.weight[index] > 0]
 
 
 def _figures(result: Result, x: Array, y: Array, target: Target) -> dict[str, float]:
