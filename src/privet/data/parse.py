@@ -8,10 +8,10 @@ from typing import Any
 
 from privet.data.columns import ORIGINS
 from privet.data.tomlfile import heading
-from privet.data.types import Unit
+from privet.data.types import BoundsClaim, Unit
 from privet.errors import SchemaError
 
-KEYS = ("target", "unit", "bounds_from", "columns")
+KEYS = ("target", "unit", "bounds_from", "bounds_claim", "columns")
 
 
 def parse_origin(content: Mapping[str, Any]) -> str:
@@ -50,6 +50,28 @@ def parse_target(value: Any) -> str | None:
         raise SchemaError("the target must be the name of a column", value=value, bound="a text",
                           remedy='target = "..."')
     return value
+
+
+def parse_claim(value: Any) -> BoundsClaim | None:
+    """Read `bounds_claim`: what finding the bounds privately has spent.
+
+    Raises:
+        SchemaError: a key is missing, unknown or of the wrong kind.
+    """
+    if value is None:
+        return None
+    names = ("epsilon", "delta", "unit", "relation", "releases")
+    numbers = isinstance(value, Mapping) and all(
+        isinstance(value.get(name), (int, float)) and not isinstance(value.get(name), bool)
+        and 0 <= value[name] < float("inf") for name in names[:2]
+    )
+    texts = numbers and all(isinstance(value.get(name), str) for name in names[2:4])
+    if not texts or set(value) - set(names):
+        raise SchemaError("the claim of the bounds is malformed", value=value,
+                          bound="a table with " + ", ".join(names),
+                          remedy="what `privet schema draft --private` wrote, unchanged")
+    return BoundsClaim(float(value["epsilon"]), float(value["delta"]), value["unit"],
+                       value["relation"], tuple(map(str, value.get("releases", ()))))
 
 
 def parse_unit(value: Any) -> Unit:

@@ -23,16 +23,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
 
 from privet.data.columns import Column, parse_column
 from privet.data.names import unknown_column
-from privet.data.parse import KEYS, parse_origin, parse_target, parse_unit
+from privet.data.parse import KEYS, parse_claim, parse_origin, parse_target, parse_unit
 from privet.data.tomlfile import Comments, heading, read_toml, to_toml, write_atomically
-from privet.data.types import Target, Unit
+from privet.data.types import BoundsClaim, Target, Unit
 from privet.data.values import Batch, Scalar
 from privet.errors import SchemaError
 
@@ -45,6 +45,8 @@ class Schema:
         columns: the declared columns by name, in the order of the encoded features.
         target_name: the column that is predicted, if any.
         unit: the privacy unit.
+        bounds_claim: what finding the bounds privately has spent on the same rows; a private
+            protection adds it to what it guarantees.
         comment: lines at the top of the file; not part of the meaning.
 
     Raises:
@@ -54,6 +56,7 @@ class Schema:
     columns: dict[str, Column]
     target_name: str | None = None
     unit: Unit = field(default_factory=Unit)
+    bounds_claim: BoundsClaim | None = None
     comment: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -134,7 +137,8 @@ class Schema:
             str(name): parse_column(str(name), entry, bounds_from=origin)
             for name, entry in tables.items()
         }
-        return cls(columns, parse_target(content.get("target")), parse_unit(content.get("unit")))
+        return cls(columns, parse_target(content.get("target")), parse_unit(content.get("unit")),
+                   parse_claim(content.get("bounds_claim")))
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `parse` reads back to an equal schema, as the file writes it."""
@@ -148,6 +152,9 @@ class Schema:
             out["unit"] = {"column": self.unit.name, "max_rows": self.unit.max_rows}
         elif self.unit.declared:
             out["unit"] = "row"
+        if self.bounds_claim is not None:
+            claim = asdict(self.bounds_claim)
+            out["bounds_claim"] = {**claim, "releases": list(claim["releases"])}
         out["columns"] = {
             name: column.to_dict(bounds_from=origin) for name, column in self.columns.items()
         }

@@ -51,6 +51,24 @@ class Unit:
         return self.name == "row"
 
 
+@dataclass(frozen=True)
+class BoundsClaim:
+    """What a private release of the bounds spent on the rows that it read.
+
+    Attributes:
+        epsilon, delta: the budget spent.
+        unit: what one person contributed: "row" or the name of the id column.
+        relation: which data sets counted as neighbours.
+        releases: the releases in words.
+    """
+
+    epsilon: float
+    delta: float
+    unit: str
+    relation: str
+    releases: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class FeatureBounds:
     """Bounds of ENCODED rows, known from the schema alone.

@@ -12,6 +12,7 @@ from privet.data.columns import KINDS, Column
 from privet.data.draft import UNIT_HINT
 from privet.data.identifiers import by_name
 from privet.data.schema import Schema
+from privet.data.types import BoundsClaim
 from privet.data.values import Array, is_missing
 from privet.errors import (
     DataError,
@@ -64,7 +65,7 @@ def draft_private(
     Args:
         source: a `Source`, or anything that `privet.data.readers.open_source` opens.
         epsilon: the budget to spend, above 0.
-        delta: below 1/rows; 1/rows**1.1 unless given.
+        delta: below 1/rows; a tenth of 1/rows**1.1 unless given.
         target: the column to predict. A target of text without categories in `kinds` is left
             for the person, with the lines to write.
         kinds: {column: kind or list of categories}, from what is publicly known.
@@ -168,7 +169,8 @@ def _delta(delta: float | None, rows: int) -> float:
     if rows < 2:
         raise DataError("too few rows to find bounds for", value=rows, bound="at least 2")
     if delta is None:
-        return float(rows**-1.1)
+        # A tenth of what a model takes by default, so that both together stay below 1 / rows.
+        return 0.1 * float(rows**-1.1)
     if delta >= 1 / rows:
         raise InvalidBudget("delta must lie below one over the number of rows", value=delta,
                             bound=f"delta < {1 / rows:.3g}", remedy=f"delta={rows**-1.1:.2g}")
@@ -205,7 +207,10 @@ def _drafted(settled: dict[str, str | None], declared: Mapping[str, Kind],
         top.append(f"The target {target!r} has no declared classes: fill in its categories below "
                    "and write here")
         top.append(f'target = "{target}"')
-    return Schema(columns, named, comment="\n".join(top)), guarantee
+    claim = BoundsClaim(guarantee.epsilon, guarantee.delta, guarantee.unit, guarantee.relation,
+                        guarantee.events)
+    found = Schema(columns, named, bounds_claim=claim, comment="\n".join(top))
+    return found, guarantee
 
 
 def _column(name: str, kind: str, declared: Kind | None, bounds: Any, is_target: bool) -> Column:

@@ -197,7 +197,8 @@ def discretisation_delta(draws: int, epsilon: float) -> float:
         draws: noise values drawn in all releases that epsilon stands for.
         epsilon: the epsilon of the claim.
     """
-    return (1.0 + math.exp(epsilon)) * whole(least=0, draws=draws) * DISTANCE
+    # Past e^700 every delta is used up; the callers then refuse.
+    return (1.0 + math.exp(min(epsilon, 700.0))) * whole(least=0, draws=draws) * DISTANCE
 
 
 def slack(

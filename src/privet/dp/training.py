@@ -44,12 +44,14 @@ class Problem:
         loss: (scores, y) -> the loss of one row.
         l2: weight of the quadratic penalty on the sum of losses.
         normaliser: public number of units.
+        most_units: public upper bound on the number of units.
     """
 
     apply: Callable[[Params, Any], Any]
     loss: Callable[[Any, Any], Any]
     l2: float
     normaliser: int
+    most_units: int
 
 
 def count_parameters(params: Params) -> int:
@@ -107,7 +109,7 @@ def train_stochastic(
 
     size = count_parameters(start)
     scale = settings.clip * noise_multiplier
-    limit = clip_bound(size, max(len(units.x), 1), settings.clip, scale=scale)
+    limit = clip_bound(size, problem.most_units, settings.clip, scale=scale)
     gradient_sum = _gradient_sum(problem.apply, problem.loss)
     leaves, structure = jax.tree.flatten(start)
     leaves = [np.asarray(leaf, np.float64) for leaf in leaves]

@@ -167,6 +167,15 @@ def _bare(estimator: Estimator, X: Any, y: Any, sample_weight: Any) -> _Bare:
 def _weights(sample_weight: Any, x: Array) -> Array | None:
     if sample_weight is None:
         return None
+    try:
+        sample_weight = np.asarray(sample_weight, dtype=np.float64)
+        numbers = True
+    except (TypeError, ValueError):
+        numbers = False
+    if not numbers:
+        # Raised out here, where NumPy's error, which shows a cell, does not hang on as context.
+        raise InvalidInput("sample_weight holds something that is no number",
+                           bound="numbers that are not negative")
     weight: Array = _check_sample_weight(
         sample_weight, x, dtype=np.float64, ensure_non_negative=True
     )

@@ -25,6 +25,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from privet.claims import Cost, Guarantee, NullSteward, Request, Sight, Steward, spending
+from privet.data.types import BoundsClaim
 from privet.errors import Cancelled
 from privet.protect.memory import PeakMemory
 
@@ -85,6 +86,7 @@ class Facts:
         owners: names of the data owners, one unless the data are federated.
         data_set: registered name, if any.
         missing: names of what the schema does not declare, as a person would write them.
+        bounds_claim: what finding the bounds privately has spent on the same rows.
         provenance: sentences on the origin of bounds and classes, for the guarantee.
     """
 
@@ -104,6 +106,7 @@ class Facts:
     data_set: str | None = None
     missing: tuple[str, ...] = ()
     provenance: tuple[str, ...] = ()
+    bounds_claim: BoundsClaim | None = None
 
 
 @dataclass(frozen=True)
@@ -224,8 +227,8 @@ class Protection(ABC):
         """What tables and plots call it, settings included."""
         return self.name
 
-    def admit(self) -> None:  # noqa: B027  # a hook: most protections cover any number of fits
-        """Say whether this budget covers one more fit; count it if so.
+    def admit(self, model: Model) -> None:  # noqa: B027  # a hook: most protections cover any number of fits
+        """Say whether this budget covers one more fit, of this model; count it if so.
 
         Raises:
             Refused: it does not.
@@ -264,7 +267,7 @@ class Protection(ABC):
         """
         steward = steward or NullSteward()
         plan = self.plan(model, rows.facts)
-        self.admit()
+        self.admit(model)
         request = Request(
             action="fit",
             data_set=rows.facts.data_set,

@@ -26,6 +26,7 @@ class FitCount:
     def __init__(self, *, foreign: bool = False) -> None:
         self._lock = threading.Lock()
         self._used = 0
+        self._kind: str | None = None
         self._foreign = foreign
         self._process = os.getpid()
         self._token = f"{self._process}-{id(self):x}"
@@ -37,8 +38,12 @@ class FitCount:
         """Fits counted so far."""
         return self._used
 
-    def take(self, most: int) -> None:
+    def take(self, most: int, kind: str) -> None:
         """Count one more fit.
+
+        Args:
+            most: fits that the budget covers.
+            kind: how the fits share it; equal shares add up only among fits of one kind.
 
         Raises:
             OutOfBudget: `most` fits were counted already.
@@ -59,6 +64,14 @@ class FitCount:
                     bound=f"fits={most}",
                     remedy=f"pv.Private(..., fits={most + 1})   # smaller budget for each",
                 )
+            if self._kind not in (None, kind):
+                raise Refused(
+                    "one budget for several fits is shared among linear models, or among others",
+                    value=kind,
+                    bound=str(self._kind),
+                    remedy="a pv.Private(..., fits=...) of its own for each kind of model",
+                )
+            self._kind = kind
             self._used += 1
 
     def __copy__(self) -> FitCount:

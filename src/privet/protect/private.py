@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from privet.claims import Cost, DPGuarantee, Sight
 from privet.claims.guarantees import RELATIONS, Relation
+from privet.data.types import BoundsClaim
 from privet.dp import accounting
 from privet.dp.events import Event
 from privet.entropy import Stream, reproducible_stream, secret_stream
@@ -101,15 +102,16 @@ class Private(Protection):
         object.__setattr__(clone, "_cloned", True)
         return clone
 
-    def admit(self) -> None:
+    def admit(self, model: Model) -> None:
         """Refuse fits of clones, unless `fits` covers them; count what it covers.
 
         Raises:
             Refused: the estimator is a clone and `fits` is not given.
             OutOfBudget: `fits` fits were counted already.
+            Refused: an earlier fit under `fits` was of the other kind, linear or not.
         """
         if self.fits is not None:
-            self._count.take(self.fits)
+            self._count.take(self.fits, "linear" if model.linear else "sampled")
         elif self._cloned:
             raise Refused(
                 "a search or cross-validation fits clones, and each would spend epsilon anew",
@@ -135,8 +137,7 @@ class Private(Protection):
         """
         _require_bounds(facts)
         units = self._public_units(facts)
-        delta = accounting.default_delta(units) if self.delta is None else self.delta
-        accounting.check_budget(self.epsilon, delta, units)
+        delta = self._delta(facts, units)
         epsilon = min(self.epsilon, accounting.LARGEST)
         settings, events, split = _method(model).plan(self, model, facts, units, epsilon, delta)
         return Plan(
@@ -157,6 +158,25 @@ class Private(Protection):
             Sight("whoever gets the model", "parameters with calibrated noise", protected=True),
             Sight("whoever asks for predictions", "functions of those parameters", protected=True),
         )
+
+    def _delta(self, facts: Facts, units: int) -> float:
+        """The delta of this fit alone: what is left beside that of privately found bounds."""
+        before = facts.bounds_claim
+        if before is None:
+            delta = accounting.default_delta(units) if self.delta is None else self.delta
+            accounting.check_budget(self.epsilon, delta, units)
+            return delta
+        if (before.unit, before.relation) != (facts.unit, self.relation):
+            raise Refused(
+                "the bounds were found under another unit or relation, so the claims do not add up",
+                value=f"{before.unit}, {before.relation}",
+                bound=f"{facts.unit}, {self.relation}",
+                remedy='bounds known from the field, with bounds_from = "domain"',
+            )
+        delta = accounting.default_delta(units) - before.delta if self.delta is None else self.delta
+        accounting.check_budget(self.epsilon, delta, units)
+        accounting.check_budget(self.epsilon + before.epsilon, delta + before.delta, units)
+        return delta
 
     def _public_units(self, facts: Facts) -> int:
         if self.relation != "add-remove":
@@ -182,25 +202,31 @@ class Private(Protection):
         events: tuple[Event, ...],
         split: dict[str, float],
     ) -> DPGuarantee:
+        before = facts.bounds_claim
+        if before is not None:
+            # The same rows paid for the bounds: sequential composition (Dwork & Roth 2014, 3.16).
+            epsilon, delta = epsilon + before.epsilon, delta + before.delta
+            split = {**split, "bounds": before.delta}
+        releases = () if before is None else before.releases
         return DPGuarantee(
             epsilon=epsilon,
             delta=delta,
             unit=facts.unit,
             relation=self.relation,
             accountant=accounting.accountant_name(),
-            events=tuple(map(str, events)),
+            events=(*releases, *map(str, events)),
             delta_split=split,
             secret_noise=self.insecure_seed is None,
             provenance=(f"bounds from {facts.bounds_from}", *facts.provenance),
             sights=self.sights(),
             assumptions=self._assumptions(facts),
-            checks=_checks(events, split["mechanism"], self.relation),
+            checks=(*_checks(events, split["mechanism"], self.relation), *_added(before)),
         )
 
     def _assumptions(self, facts: Facts) -> tuple[str, ...]:
         lines = [
             "the curator who runs the training is trusted and keeps the rows to itself",
-            "bounds, categories and classes of the schema were not taken from these rows",
+            _origin(facts),
             "how long the run takes, to the millisecond, is not observed",
         ]
         if self.relation == "add-remove":
@@ -243,6 +269,21 @@ def _method(model: Model) -> Any:
     from privet.protect import private_linear, private_stochastic
 
     return private_linear if model.linear else private_stochastic
+
+
+def _origin(facts: Facts) -> str:
+    if facts.bounds_from != "dp":
+        return "bounds, categories and classes of the schema were not taken from these rows"
+    known = "categories and classes of the schema were not taken from these rows; bounds were "
+    if facts.bounds_claim is None:
+        return known + "found by a private release that this claim does not include"
+    return known + "found by the private release that this claim includes"
+
+
+def _added(before: BoundsClaim | None) -> tuple[str, ...]:
+    if before is None:
+        return ()
+    return (f"the bounds add epsilon {before.epsilon:g} and delta {before.delta:.3g}",)
 
 
 def _require_bounds(facts: Facts) -> None:

@@ -99,8 +99,7 @@ def run(
     units = units_of(rows, stream)
     step(watch, 0, 2, "private training")
     *before, noise_multiplier = settings["noise_multipliers"]
-    public = settings["units"]
-    most = MOST * public if settings["relation"] == "add-remove" else None
+    public, most = settings["units"], most_units(settings)
     centre = private_mean(units, box, before[0], settings, stream) if before else box.origin
     step(watch, 1, 2, "private training")
     noise = gaussian_noise(
@@ -124,6 +123,12 @@ def run(
     return Outcome(params=params, steps=chosen.steps)
 
 
+def most_units(settings: dict[str, Any]) -> int | None:
+    """Public upper bound on the units present where their number is secret, else None."""
+    most: int = MOST * settings["units"]
+    return most if settings["relation"] == "add-remove" else None
+
+
 def private_mean(
     units: linear.Units,
     box: linear.Box,
@@ -134,8 +139,7 @@ def private_mean(
     """(d,) the mean of the units' rows, released with Gaussian noise and kept in the box."""
     from privet.dp.mechanisms import release
 
-    public = settings["units"]
-    most = MOST * public if settings["relation"] == "add-remove" else None
+    public, most = settings["units"], most_units(settings)
     check_grid(size=len(box.low), noise_multiplier=noise_multiplier, count=most or len(units.x))
     total = release(
         linear.mean_sum(units, box, most_units=most),

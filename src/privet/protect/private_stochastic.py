@@ -12,7 +12,7 @@ from privet.dp.sampling import exact_rate
 from privet.dp.stochastic_defaults import StochasticSettings, stochastic_settings
 from privet.entropy import Stream
 from privet.protect.base import Facts, Model, Outcome, Rows, Watch, step
-from privet.protect.private_linear import box_of, private_mean, units_of
+from privet.protect.private_linear import box_of, most_units, private_mean, units_of
 
 if TYPE_CHECKING:
     from privet.protect.private import Private
@@ -31,24 +31,25 @@ def plan(
         steps=private.steps or settings.steps,
         step_size=private.step_size or settings.step_size,
     )
-    # The budget covers several fits: their steps and draws add up.
+    # Fits may differ in rate and steps, and unlike sampled mechanisms do not share a loss
+    # distribution equally, so each gets an equal part of epsilon and delta themselves.
     fits = private.fits or 1
     draws = fits * (settings.steps * parameters + facts.features)
     split = accounting.split_delta(epsilon, delta, draws)
-    events = _mean_events(private, model, settings, epsilon, split["mechanism"])
+    own = epsilon / fits, split["mechanism"] / fits
+    before = _mean_events(private, model, settings, *own)
     noise = accounting.noise_multiplier_for(
-        epsilon,
-        split["mechanism"],
-        count=fits * settings.steps,
+        *own,
+        count=settings.steps,
         rate=settings.rate,
         relation=private.relation,
-        beside=events,
+        beside=before,
     )
     what = "sum of clipped gradients"
     last: Event = Gaussian(noise, fits * settings.steps, what)
     if settings.rate < 1:
         last = PoissonGaussian(noise, fits * settings.steps, what, rate=settings.rate)
-    events = (*events, last)
+    events = (*(replace(event, count=fits) for event in before), last)
     record = {
         "method": "stochastic",
         **asdict(settings),
@@ -64,9 +65,8 @@ def _mean_events(
     """The release of the mean of the features, for models that can undo the centring."""
     if model.shift is None or settings.mean_share == 0:
         return ()
-    fits = private.fits or 1
-    mu = accounting.mu_for(epsilon, delta, private.relation) / math.sqrt(fits)
-    return (Gaussian(1 / (mu * math.sqrt(settings.mean_share)), fits, "sum of features"),)
+    mu = accounting.mu_for(epsilon, delta, private.relation)
+    return (Gaussian(1 / (mu * math.sqrt(settings.mean_share)), 1, "sum of features"),)
 
 
 def run(
@@ -87,7 +87,13 @@ def run(
     params = start
     each = training.train_stochastic(
         units,
-        training.Problem(model.apply, model.loss, model.l2, settings["units"]),
+        training.Problem(
+            model.apply,
+            model.loss,
+            model.l2,
+            normaliser=settings["units"],
+            most_units=most_units(settings) or settings["units"],
+        ),
         start,
         settings=chosen,
         noise_multiplier=noise_multiplier,

@@ -16,7 +16,7 @@ Array = np.ndarray[Any, Any]
 
 _ORIGINS = {
     "domain": "bounds and classes: declared in the schema from domain knowledge",
-    "dp": "bounds: found by a differentially private histogram, charged separately",
+    "dp": "bounds: found by a differentially private release",
     "data": "bounds or classes: taken from the data itself, so they are not public",
 }
 
@@ -59,6 +59,7 @@ def rows_of(data: Dataset, model: Model, *, private: bool = False) -> Rows:
         data_set=data.name,
         missing=tuple(encoded.missing_bounds),
         provenance=(_ORIGINS[schema.bounds_from],),
+        bounds_claim=schema.bounds_claim,
     )
     return Rows(x=encoded.x, y=encoded.y, facts=facts, unit=unit, weight=encoded.weight)
 

@@ -116,7 +116,7 @@ def line(params, x):
 def run(given: Units, *, noise=1e-3, start=None, **changes):
     chosen = replace(StochasticSettings(rate=1.0, steps=200, clip=4.0, microbatch=16), **changes)
     start = start or {"w": np.zeros((3, 1)), "b": np.zeros(1)}
-    problem = training.Problem(line, squared, 0.0, len(given.x))
+    problem = training.Problem(line, squared, 0.0, len(given.x), len(given.x))
     every = list(
         training.train_stochastic(
             given,

@@ -154,6 +154,16 @@ def test_noise_composes_over_all_fits_of_networks(fits: int) -> None:
     assert plan.settings["method"] == "stochastic"
     mean, noise = plan.settings["noise_multipliers"]
     steps, rate = plan.settings["steps"], plan.settings["rate"]
-    events = [Gaussian(mean, fits), PoissonGaussian(noise, fits * steps, rate=rate)]
-    spent = epsilon_for(events, plan.guarantee.delta_split["mechanism"], "zero-out")  # type: ignore[attr-defined]  # a DPGuarantee
-    assert 3.0 * 0.97 < spent <= 3.0 + 1e-6
+    events = [Gaussian(mean), PoissonGaussian(noise, steps, rate=rate)]
+    delta = plan.guarantee.delta_split["mechanism"]  # type: ignore[attr-defined]  # a DPGuarantee
+    own = epsilon_for(events, delta / fits, "zero-out")
+    assert 3.0 / fits * 0.97 < own <= 3.0 / fits + 1e-6
+    together = [Gaussian(mean, fits), PoissonGaussian(noise, fits * steps, rate=rate)]
+    assert epsilon_for(together, delta, "zero-out") <= 3.0 + 1e-6
+
+
+def test_one_budget_is_not_shared_by_linear_models_and_others() -> None:
+    protect = pv.Private(epsilon=3.0, delta=1e-3, fits=3)
+    pv.LogisticRegression(protect=protect, schema=SCHEMA).fit(X, Y)
+    with pytest.raises(Refused, match="among linear models"):
+        pv.MLPClassifier(protect=protect, schema=SCHEMA).fit(X, Y)

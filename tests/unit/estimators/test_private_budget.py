@@ -133,3 +133,42 @@ def test_a_request_that_is_refused_by_its_plan_counts_as_no_fit() -> None:
     with pytest.raises(InvalidBudget):
         protect.fit(model, rows)
     dataclasses.replace(protect, delta=1e-3).fit(model, rows)
+
+
+def test_bounds_found_privately_are_part_of_the_claim(tmp_path: Path) -> None:
+    from privet.dp.draft import draft_private
+
+    cells = {key: columns()[key] for key in ("a", "y")}
+    drafted, spent = draft_private(
+        cells, epsilon=2.0, target="y", kinds={"a": "number", "y": ["p", "q"]}
+    )
+    path = tmp_path / "schema.toml"
+    drafted.save(path)
+    data = pv.read(cells, schema=path)
+    claim = pv.LogisticRegression(protect=pv.Private(epsilon=1.0)).fit(data).guarantee_
+    assert claim.epsilon == pytest.approx(1.0 + spent.epsilon)
+    assert spent.delta < claim.delta < 1 / N
+    assert sum(claim.delta_split.values()) <= claim.delta * (1 + 1e-9)
+    assert claim.delta_split["bounds"] == spent.delta
+    assert claim.events[: len(spent.events)] == spent.events
+    assert any("this claim includes" in line for line in claim.assumptions)
+    assert not any("not taken from these rows" in line and "bounds, " in line
+                   for line in claim.assumptions)  # fmt: skip
+    with pytest.raises(Refused, match="another unit or relation"):
+        pv.LogisticRegression(protect=pv.Private(1.0, relation="replace-one")).fit(data)
+
+
+def test_weights_that_are_no_numbers_show_no_cell() -> None:
+    weights: list[Any] = [1.0] * (N - 1) + ["secret of a person"]
+    with pytest.raises(pv.errors.InvalidInput) as caught:
+        pv.LogisticRegression().fit(pv.read(columns(), schema=schema()), sample_weight=weights)
+    assert "secret" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_a_private_fit_of_any_epsilon_ends_in_words() -> None:
+    from privet.dp.draft import draft_private
+
+    cells = {key: columns()[key] for key in ("a", "y")}
+    with pytest.raises(pv.errors.PrivetError):
+        draft_private(cells, epsilon=800.0, kinds={"a": "number", "y": ["p", "q"]})

@@ -82,10 +82,14 @@ def _rows(engine: Any, statement: str, size: int, where: str) -> Iterator[Any]:
     with _Running(engine, statement, where, size) as result:
         partitions = result.partitions(size)
         while True:
+            failure = None
             try:
                 rows = next(partitions, None)
             except Exception as error:
-                raise _failed(error, where) from None
+                failure = _failed(error, where)
+            if failure is not None:
+                # Raised out here, where the driver's error does not hang on as its context.
+                raise failure
             if rows is None:
                 return
             yield rows
@@ -102,6 +106,7 @@ class _Running:
         import sqlalchemy
 
         self._connection = None
+        failure = None
         try:
             self._connection = self._engine.connect().execution_options(
                 stream_results=True, max_row_buffer=self._size
@@ -109,7 +114,9 @@ class _Running:
             result = self._connection.exec_driver_sql(self._statement)
         except sqlalchemy.exc.SQLAlchemyError as error:
             self.__exit__()
-            raise _failed(error, self._where) from None
+            failure = _failed(error, self._where)
+        if failure is not None:
+            raise failure
         if not result.returns_rows:
             self.__exit__()
             raise InvalidInput("the query returns no rows", value=self._statement,

@@ -110,11 +110,14 @@ def sniff(path: str, *, describe: str, tabs: bool = False) -> Layout:
     """
     head = _head(path, describe)
     separator = "\t" if tabs else _separator(head)
+    # Errors are raised outside of except: a context would keep what the file holds.
     try:
         cells = next(csv.reader(io.StringIO(head, newline=""), delimiter=separator), [])
     except csv.Error:
+        cells = None
+    if cells is None:
         raise DataError(f"the first line of {describe} is no delimited text",
-                        remedy="name,age,city") from None
+                        remedy="name,age,city")
     if not any(cell.strip() for cell in cells):
         raise DataError(f"the first line of {describe} is blank", bound="the columns' names",
                         remedy="name,age,city")
@@ -143,8 +146,8 @@ def _head(path: str, describe: str) -> str:
         return raw.decode("utf-8-sig", "strict" if len(raw) < _HEAD else "ignore")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        raise DataError(f"line {line} of {describe} is not UTF-8 text", bound="UTF-8",
-                        remedy="iconv -f LATIN1 -t UTF-8 old.csv > new.csv") from None
+    raise DataError(f"line {line} of {describe} is not UTF-8 text", bound="UTF-8",
+                    remedy="iconv -f LATIN1 -t UTF-8 old.csv > new.csv")
 
 
 def _separator(head: str) -> str:

@@ -138,8 +138,11 @@ def guarded(start: Callable[[], Iterator[Any]], describe: str) -> Iterator[Any]:
 
     try:
         yield from start()
+        return
     except (duckdb.Error, StreamError, UnicodeDecodeError) as error:
-        raise explain(error, describe) from None
+        failure = explain(error, describe)
+    # Raised out here, where DuckDB's error does not hang on as its context.
+    raise failure
 
 
 def explain(error: Exception, describe: str) -> DataError:

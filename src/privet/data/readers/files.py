@@ -97,8 +97,11 @@ def _opening(describe: str) -> Iterator[None]:
 
     try:
         yield
+        return
     except duckdb.Error as error:
-        raise explain(error, describe) from None
+        failure = explain(error, describe)
+    # Raised out here, where DuckDB's error does not hang on as its context.
+    raise failure
 
 
 def _parquet_reader(path: str, *, describe: str) -> Reader:
