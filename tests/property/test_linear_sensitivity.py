@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privet.dp import linear
-from privet.dp.clipping import SHRINK, rounded_down, x64
+from privet.dp.clipping import SHRINK, exact_bits, rounded_down, x64
 from privet.dp.linear_defaults import LinearSettings
 from privet.models.losses import logistic, softmax, squared
 
@@ -114,14 +114,23 @@ def test_a_unit_moves_the_released_sum_of_gradients_by_at_most_the_clip(loss, ro
     assert released(moved, box, loss, noise=noise).tobytes() == total.tobytes()
 
 
-def clipped_units(whole: linear.Units, loss: str, scores, *, bits=20) -> list[list[Fraction]]:
-    """Of each unit the clipped gradient, exactly, at any scores."""
+BITS = exact_bits(U * 3, 0.3)
+
+
+def parts_of_sum(whole: linear.Units, loss: str, scores):
+    """Features (U, 3, D + 1) and clipped residuals (U, 3, K), digits as `train_linear` has them."""
     function, _ = LOSSES[loss]
     z = np.concatenate([whole.x, np.ones((*whole.y.shape, 1))], axis=2)
-    z = rounded_down(np.where((whole.weight > 0)[..., None], z, 0.0), bits)
+    z = rounded_down(np.where((whole.weight > 0)[..., None], z, 0.0), BITS // 2)
+    gram = np.einsum("uid,ujd->uij", z, z)
+    digits = BITS - BITS // 2
     with x64():
-        gram = np.einsum("uid,ujd->uij", z, z)
-        e = np.asarray(linear.residuals(function, scores, whole.y, whole.weight, gram, 0.3, bits))
+        e = linear.residuals(function, scores, whole.y, whole.weight, gram, 0.3, digits)
+    return z, np.asarray(e)
+
+
+def gradients(z, e) -> list[list[Fraction]]:
+    """Of each unit, exactly, flat."""
     return [
         [
             sum((Fraction(row[i]) * Fraction(out[k]) for row, out in zip(zu, eu, strict=True)), Z)
@@ -142,8 +151,13 @@ def test_no_scores_lengthen_a_units_gradient_beyond_the_clip(loss, data):
     drawn = data.draw(st.lists(number, min_size=size, max_size=size))
     scores = np.array(drawn).reshape(U, 3, outputs)
     limit = Fraction(0.3) ** 2
-    for gradient in clipped_units(whole, loss, scores):
+    z, e = parts_of_sum(whole, loss, scores)
+    each = gradients(z, e)
+    for gradient in each:
         assert sum((part**2 for part in gradient), Z) <= limit
+    # No float is rounded on the way to the sum, whatever the order.
+    exact = [sum(parts, Z) for parts in zip(*each, strict=True)]
+    assert fractions(z.reshape(-1, D + 1).T @ e.reshape(-1, outputs)) == exact
 
 
 def test_the_bounds_are_reached_and_would_be_missed_if_they_were_lower():

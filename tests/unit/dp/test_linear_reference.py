@@ -175,3 +175,16 @@ def test_a_model_has_the_same_bits_in_any_order_of_units(rows):
         order = np.random.default_rng(seed).permutation(N)
         moved = linear.Units(given.x[order], given.y[order], given.weight[order])
         assert train(moved, "logistic", steps=12)["w"].tobytes() == first.tobytes()
+
+
+@pytest.mark.parametrize(("part", "value"), [("x", np.nan), ("y", np.inf), ("weight", np.inf)])
+def test_the_other_rows_of_a_unit_with_a_row_that_is_not_finite_still_count(part, value):
+    given = some("squared", 3)
+    spoilt = replace(given, **{part: getattr(given, part).copy()})
+    getattr(spoilt, part)[7, 0] = value
+    absent = replace(given, weight=given.weight.copy())
+    absent.weight[7, 0] = 0.0
+    found, expected = (train(linear.inside(u, BOX), "squared", steps=8) for u in (spoilt, absent))
+    assert found["w"].tobytes() == expected["w"].tobytes()
+    sums = [linear.mean_sum(linear.inside(u, BOX), BOX).tobytes() for u in (spoilt, absent, given)]
+    assert sums[0] == sums[1] != sums[2]
