@@ -37,6 +37,7 @@ COMPOSED = [
     # events, epsilon of zero-out and add-remove, epsilon of replace-one
     ((PoissonGaussian(1.0, 1, rate=0.01),), 0.19945047347144237, 0.2093715765442203),
     ((PoissonGaussian(1.0, 20, rate=0.01),), 0.4549331075628816, 0.5003351829230288),
+    ((PoissonGaussian(1.0, 200, rate=0.01),), 0.9124759665632947, 1.2280825249944443),
     ((PoissonGaussian(2.0, 10, rate=0.1),), 0.7984675092979598, 1.2528295791798447),
     ((PoissonGaussian(2.0, 40, rate=0.1),), 1.483529880389911, 2.6122820883821025),
     ((Gaussian(30.0, 200),), 1.8663708807924002, 4.089235173098787),
