@@ -48,6 +48,8 @@ _MANTISSA = r"((0|[1-9][0-9]*)\.[0-9]*|\.[0-9]+)"
 _DECIMAL = rf"-?({_MANTISSA}([eE][+-]?[0-9]+)?|(0|[1-9][0-9]*)[eE][+-][0-9]+|inf)"
 _TRUTHS = ("true", "True", "TRUE", "false", "False", "FALSE")
 _EXACT = 2**53
+_WIDE = 24
+"""Columns beyond which DuckDB's optimiser takes longer over the casts than it saves."""
 
 
 class Layout(NamedTuple):
@@ -77,6 +79,8 @@ def delimited_reader(path: str, *, describe: str, tabs: bool = False) -> Reader:
 
         def start() -> Iterator[list[Array]]:
             with connect() as con:
+                if len(wanted) > _WIDE:
+                    con.execute("PRAGMA disable_optimizer")
                 yield from stream(con.sql(f"SELECT {select} FROM {source}"), fields, size)
 
         for arrays in guarded(start, describe):
