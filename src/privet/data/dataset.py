@@ -201,7 +201,8 @@ class Dataset:
 
     def _require_rows(self, some: bool) -> None:
         if not some:
-            raise DataError(f"{self.name} holds no rows", bound="at least one row")
+            raise DataError(f"{self.name} holds no rows", value=0, bound="at least one row",
+                            remedy="a file with a line for each row below its header")
 
 
 def read(

@@ -34,6 +34,13 @@ def test_a_malformed_file(tmp_path: Path, content: bytes) -> None:
     assert "ALICEHIV" not in carried(caught.value)
 
 
+def test_a_sqlite_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    path = tmp_path / "none.db"
+    with pytest.raises(DataError, match="no such SQLite file"):
+        open_source(f"sqlite:///{path}", table="t")
+    assert not path.exists()
+
+
 def test_a_wide_file_is_read_in_seconds(tmp_path: Path) -> None:
     path = tmp_path / "wide.csv"
     line = ",".join(f"{i / 7:.3f}" for i in range(300))

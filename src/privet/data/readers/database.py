@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from privet.data.readers.base import Raw, Reader, unique_names
@@ -54,6 +55,7 @@ def _engine(url: str) -> Any:
     except ModuleNotFoundError:
         raise Unavailable("reading a database needs SQLAlchemy",
                           remedy='pip install "privet[sql]"') from None
+    _require_file(url)
     try:
         return sqlalchemy.create_engine(url)
     except ModuleNotFoundError as error:
@@ -66,6 +68,17 @@ def _engine(url: str) -> Any:
                            value=url.partition(":")[0],
                            bound="dialect://user:password@host/database",
                            remedy='"postgresql://user:password@host/database"') from None
+
+
+def _require_file(url: str) -> None:
+    """Refuse a SQLite file that is not there: the driver would make an empty one."""
+    scheme, _, path = url.partition(":///")
+    path = path.partition("?")[0]
+    if scheme.partition("+")[0] != "sqlite" or not path or path.startswith((":memory:", "file:")):
+        return
+    if not Path(path).is_file():
+        raise DataError("there is no such SQLite file", value=path, bound="an existing file",
+                        remedy='"sqlite:///path/to/existing.db"')
 
 
 def _select(engine: Any, table: str) -> str:
