@@ -109,7 +109,9 @@ def train_stochastic(
 
     size = count_parameters(start)
     scale = settings.clip * noise_multiplier
-    limit = clip_bound(size, problem.most_units, settings.clip, scale=scale)
+    # A term is added up within its block, then its block with the others.
+    depth = settings.microbatch + -(-problem.most_units // settings.microbatch)
+    limit = clip_bound(size, problem.most_units, settings.clip, scale=scale, depth=depth)
     gradient_sum = _gradient_sum(problem.apply, problem.loss)
     leaves, structure = jax.tree.flatten(start)
     leaves = [np.asarray(leaf, np.float64) for leaf in leaves]
@@ -171,8 +173,14 @@ def _gradient_sum(
     import jax.numpy as jnp
 
     def unit_loss(params: Params, x: Any, y: Any, weight: Any) -> Any:
+        # Where there is no row, the unit's first stands in: a model that is not finite at zeros,
+        # as one that divides by the length of a row, would lose every unit with few rows.
+        counted = weight > 0
+        first = jnp.argmax(counted)
+        x = jnp.where(counted[:, None], x, x[first])
+        y = jnp.where(counted, y, y[first])
         losses = jax.vmap(lambda row, target: loss(apply(params, row), target))(x, y)
-        return jnp.sum(jnp.where(weight > 0, losses * weight, 0.0))
+        return jnp.sum(jnp.where(counted, losses * weight, 0.0))
 
     def squares(leaf: Any) -> Any:
         return (leaf * leaf).reshape(len(leaf), -1).sum(axis=1)
