@@ -168,7 +168,7 @@ def test_a_matrix_used_at_every_turn_is_clipped_by_its_whole_gradient():
     """Adding the squares of each use's gradient, as book-keeping by layer does, would differ."""
     draw = np.random.default_rng(4)
     given = Units(draw.uniform(-1, 1, (7, 2, D)), draw.normal(size=(7, 2)), np.ones((7, 2)))
-    apply, params, loss, _ = MODELS["scan"]
+    _, params, loss, _ = MODELS["scan"]
 
     def slope(unit: int, uses=None):
         """By hand: every use has a matrix of its own, whose gradients are then added."""
