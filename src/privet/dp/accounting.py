@@ -30,6 +30,8 @@ from privet.errors import InvalidBudget, Refused, fraction, one_of, positive
 ACCOUNTANTS = ("pld", "rdp", "clt")
 INTERVAL = 1e-4
 """Width of the PLD's grid of privacy losses."""
+ROUGH = 10 * INTERVAL
+"""Width of the grid on which a calibration looks for the neighbourhood of its answer."""
 LARGEST = 16.0
 """Greatest epsilon that is put to use. Noise on a grid costs delta in proportion to e^epsilon."""
 SLACK = 1e-6
@@ -188,15 +190,17 @@ def epsilon_for(event: Events, delta: float, relation: Relation = "zero-out") ->
 
 
 @lru_cache(maxsize=4096)
-def _epsilon(events: tuple[Event, ...], delta: float, relation: Relation) -> float:
+def _epsilon(
+    events: tuple[Event, ...], delta: float, relation: Relation, interval: float = INTERVAL
+) -> float:
     for event in events:
         check_supported(relation, event.sampler)
-    composed = _loss_distribution(events, relation)
+    composed = _loss_distribution(events, relation, interval)
     # dp-accounting answers 0 when delta covers everything; a tiny negative is rounding.
     return max(0.0, float(composed.get_epsilon_for_delta(delta)))
 
 
-def _loss_distribution(events: tuple[Event, ...], relation: Relation) -> Any:
+def _loss_distribution(events: tuple[Event, ...], relation: Relation, interval: float) -> Any:
     from dp_accounting.pld import privacy_loss_distribution as pld
     from dp_accounting.privacy_accountant import NeighboringRelation
 
@@ -204,7 +208,7 @@ def _loss_distribution(events: tuple[Event, ...], relation: Relation) -> Any:
     squared = sum(e.count / e.noise_multiplier**2 for e in events if not _sampled(e))
     if squared:
         deviation = 1 / math.sqrt(squared) / _doubling(relation)
-        parts.append(pld.from_gaussian_mechanism(deviation, value_discretization_interval=INTERVAL))
+        parts.append(pld.from_gaussian_mechanism(deviation, value_discretization_interval=interval))
     # The library doubles the sensitivity of a sampled Gaussian under REPLACE_ONE itself.
     neighbours = (
         NeighboringRelation.REPLACE_ONE
@@ -216,13 +220,13 @@ def _loss_distribution(events: tuple[Event, ...], relation: Relation) -> Any:
             assert isinstance(event, PoissonGaussian)
             one = pld.from_gaussian_mechanism(
                 event.noise_multiplier,
-                value_discretization_interval=INTERVAL,
+                value_discretization_interval=interval,
                 sampling_prob=event.rate,
                 neighboring_relation=neighbours,
             )
             parts.append(one.self_compose(event.count))
     if not parts:
-        return pld.identity(value_discretization_interval=INTERVAL)
+        return pld.identity(value_discretization_interval=interval)
     total = parts[0]
     for part in parts[1:]:
         total = total.compose(part)
@@ -303,11 +307,14 @@ def _noise_multiplier(
     relation: Relation,
     beside: tuple[Event, ...],
 ) -> float:
-    def spent(noise: float) -> float:
+    def spent(noise: float, interval: float = INTERVAL) -> float:
         event: Event = (
             Gaussian(noise, count) if rate >= 1 else PoissonGaussian(noise, count, rate=rate)
         )
-        return _epsilon((*beside, event), delta, relation)
+        return _epsilon((*beside, event), delta, relation, interval)
+
+    def roughly(noise: float) -> float:
+        return spent(noise, ROUGH)
 
     if beside and _epsilon(beside, delta, relation) >= epsilon:
         raise InvalidBudget(
@@ -317,15 +324,21 @@ def _noise_multiplier(
         )
     # What every-unit sampling would need is enough for any rate.
     high = math.sqrt(count) / mu_for(epsilon, delta, relation)
+    if epsilon > 100 * ROUGH and roughly(high) <= epsilon:
+        # A wider grid is ten times as fast, and its answer a little more noise than needed.
+        high = _least(roughly, epsilon, high)
     while spent(high) > epsilon:
         high *= 1.25
-    return _least(spent, epsilon, high)
+    return _least(spent, epsilon, high, stride=0.001)
 
 
-def _least(spent: Callable[[float], float], epsilon: float, high: float) -> float:
+def _least(
+    spent: Callable[[float], float], epsilon: float, high: float, stride: float = 0.2
+) -> float:
     """Smallest noise with spent(noise) <= epsilon, by false position on log-log scale.
 
     `spent` falls in the noise. The answer is always a noise that was tried and found to fit.
+    The first noise below `high` that is tried is `stride` of it less.
     """
     at_high = spent(high)
     low, at_low = high, at_high
@@ -333,7 +346,8 @@ def _least(spent: Callable[[float], float], epsilon: float, high: float) -> floa
         if epsilon - at_low <= SLACK:
             return low
         high, at_high = low, at_low
-        low *= 0.8
+        low *= 1 - stride
+        stride = min(2 * stride, 0.5)
         at_low = spent(low)
         if low < 1e-3:
             return high
