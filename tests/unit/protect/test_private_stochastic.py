@@ -109,6 +109,8 @@ def test_the_line_of_the_guarantee_gives_epsilon_as_it_stands(relation, fits):
     space: dict = {}
     exec(imports, space)
     assert eval(call, space) <= guarantee.epsilon
+    counts = [event.split()[0] for event in guarantee.events]
+    assert counts == [str(fits or 1), str((fits or 1) * STEPS)]
     if fits is None:
         noise = [e.split("noise_multiplier=")[1].split(")")[0] for e in guarantee.events]
         for value in noise:
