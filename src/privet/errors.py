@@ -162,8 +162,7 @@ def fraction(*, remedy: str | None = None, **named: float) -> float:
 def whole(*, least: int = 1, remedy: str | None = None, **named: int) -> int:
     """Return the one named whole number if it is at least `least`."""
     name, value = _single(named)
-    real = _is_real(value) and not isinstance(value, bool)
-    if not real or not float(value).is_integer() or value < least:
+    if not _is_real(value) or not float(value).is_integer() or value < least:
         raise InvalidInput(
             f"{name} must be a whole number of at least {least}",
             value=value,
@@ -190,8 +189,11 @@ _BUDGET_NAMES = frozenset({"epsilon", "delta", "rho", "mu", "noise_multiplier"})
 
 
 def _is_real(value: Any) -> bool:
+    """True for one real number; True and False, NumPy's too, are no numbers."""
+    if isinstance(value, (bool, str, bytes, complex)) or getattr(value, "dtype", None) == bool:
+        return False
     try:
         float(value)
     except (TypeError, ValueError, OverflowError):
         return False
-    return not isinstance(value, (str, bytes, complex))
+    return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 
+import numpy as np
 import pytest
 
 from privet import errors
@@ -22,6 +23,7 @@ from privet.errors import (
     whole,
 )
 
+BOOLEANS = [True, np.True_, np.array(True)]
 CLASSES = [
     value
     for value in vars(errors).values()
@@ -77,7 +79,7 @@ def test_positive_returns_the_number(value):
     assert positive(epsilon=value) == float(value)
 
 
-@pytest.mark.parametrize("value", [0, -1, math.inf, math.nan, "2", None, [], 1j, 10**400])
+@pytest.mark.parametrize("value", [0, -1, math.inf, math.nan, "2", None, [], 1j, 10**400, *BOOLEANS])
 def test_positive_refuses(value):
     with pytest.raises(InvalidBudget, match="epsilon must be a finite number above 0"):
         positive(epsilon=value)
@@ -90,7 +92,7 @@ def test_only_budgets_are_budget_errors():
     assert caught.value.remedy == "width=1.0"
 
 
-@pytest.mark.parametrize("value", [0, 1, -0.1, 1.5, math.nan, "half"])
+@pytest.mark.parametrize("value", [0, 1, -0.1, 1.5, math.nan, "half", *BOOLEANS])
 def test_fraction_refuses(value):
     with pytest.raises(InvalidBudget, match="0 < delta < 1"):
         fraction(delta=value)
@@ -100,10 +102,16 @@ def test_fraction_returns_the_number():
     assert fraction(delta=1e-6) == 1e-6
 
 
-@pytest.mark.parametrize("value", [0, -3, 1.5, True, "3", math.nan, math.inf, 10**400])
+@pytest.mark.parametrize("value", [0, -3, 1.5, "3", math.nan, math.inf, 10**400, *BOOLEANS])
 def test_whole_refuses(value):
     with pytest.raises(InvalidInput, match="seeds must be a whole number of at least 1"):
         whole(seeds=value)
+
+
+def test_false_is_not_zero():
+    for value in (False, np.False_):
+        with pytest.raises(InvalidInput):
+            whole(least=0, seeds=value)
 
 
 def test_whole_returns_an_int():
