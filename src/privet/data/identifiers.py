@@ -20,6 +20,12 @@ WEAK = 0.8
 """Share of cells that must pass a test by form alone."""
 NEAR_UNIQUE = 0.95
 """Share of different values from which a column tells rows apart."""
+MOSTLY = 0.9
+"""Share of cells that must have the form of a person's name, which other texts share."""
+MANY = 0.3
+"""Share of different values from which texts in that form are people rather than categories."""
+FEW_NAMES = 5
+"""Fewer different texts in that form are categories, whatever their share."""
 ENOUGH = 20
 """Fewer cells than this say nothing about uniqueness."""
 
@@ -134,12 +140,25 @@ def is_ip(cell: str) -> bool:
     return True
 
 
+def is_person(cell: str) -> bool:
+    """Two to eight words of letters, two of them capitalised: "Anna Schmidt", "Ruiz, María del"."""
+    words = [word for word in re.split(r"[\s,.()\"'\u2019-]+", cell) if word]
+    capitalised = [word for word in words if word[0].isupper()]
+    return len(capitalised) >= 2 and len(words) <= 8 and all(
+        word.isalpha() and (word[0].isupper() or word in _PARTICLES) for word in words
+    )
+
+
 _DATE = re.compile(
     r"((?:18|19|20)[0-9]{2}[-/.](?:0?[1-9]|1[0-2])[-/.](?:0?[1-9]|[12][0-9]|3[01])"
     r"|(?:0?[1-9]|[12][0-9]|3[01])[-/.](?:0?[1-9]|[12][0-9]|3[01])[-/.](?:(?:18|19|20)?[0-9]{2}))"
     r"([T ][0-9:.]+(Z|[+-][0-9:]+)?)?"
 )
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]{2,}")
+_PERSON = re.compile(
+    r"(kundin|kunden?|customer|client|patient(en|in)?|person(en)?|member|mitglieds?|user|benutzer"
+    r"|employee|mitarbeiter)(id|key|code|name|nr|no|num|number|nummer)?"
+)
 _UUID = re.compile(r"\{?[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}\}?", re.IGNORECASE)
 _POSTCODE = re.compile(
     r"[A-Z]{1,2}[0-9][A-Z0-9]? ?[0-9][A-Z]{2}|[A-Z][0-9][A-Z] ?[0-9][A-Z][0-9]"
@@ -156,6 +175,10 @@ _STREET = re.compile(
 def _set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
+
+_PARTICLES = _set("de del della di da das do dos du la le las los van von vom der den des ten ter "
+                  "zu zur af av bin binti ibn al el y e i und")
+"""Words within a person's name that may be small."""
 
 _ROUND = _set(
     "first last full given family middle maiden sur fore nick user patient customer client "
@@ -199,6 +222,16 @@ def _labels_of_rows(seen: Evidence) -> bool:
     return seen.textual and seen.near_unique and not is_prose(seen)
 
 
+def _persons(seen: Evidence) -> bool:
+    """Cells in a person's form, and too many different ones for the levels of a category."""
+    many = seen.distinct >= FEW_NAMES and seen.distinct >= MANY * seen.seen
+    return seen.textual and many and seen.share(is_person) >= MOSTLY
+
+
+def _person_word(seen: Evidence) -> bool:
+    return bool(_PERSON.fullmatch("".join(re.findall(r"[^\W\d_]+", seen.name.lower()))))
+
+
 def is_prose(seen: Evidence) -> bool:
     """True if cells hold sentences rather than labels: four words or more on average."""
     words = sum(len(cell.split()) for cell in seen.cells)
@@ -224,6 +257,7 @@ NAME_RULES: tuple[Rule, ...] = (
         "accountnumber guid uuid imei", also="security insurance")),
     Rule("a key of people or rows, by the column's name", _with_word(
         "id uid pid identifier identifiant kennung")),
+    Rule("a person, by the column's name", _person_word),
 )
 """Signs in the column's name alone, which is public."""
 
@@ -237,6 +271,7 @@ CELL_RULES: tuple[Rule, ...] = (
     Rule("phone numbers", _text_cells(is_phone, WEAK)),
     Rule("street addresses", _text_cells(_STREET.fullmatch, WEAK)),
     Rule("postcodes", _text_cells(_POSTCODE.fullmatch, WEAK)),
+    Rule("persons' names", _persons),
     Rule("row labels: nearly every row has a text of its own", _labels_of_rows),
     Rule("row numbers: nearly every row has a whole number of its own", _counter),
 )

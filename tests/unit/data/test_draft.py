@@ -107,6 +107,17 @@ def test_identifiers_may_be_kept_but_the_suspicion_stays() -> None:
         assert 'consider kind = "identifier"' in str(kept.columns[name].comment)
 
 
+def test_names_of_people_under_a_neutral_column_name_do_not_reach_the_file() -> None:
+    first = ["Anna", "Jan", "María del Carmen", "Li", "Zoë"]
+    last = ["Schmidt", "Müller", "Ruiz", "Wei"]
+    rows = [f"{last[i % 4]}, {first[i % 5]}" for i in range(40)]
+    table = {"k": np.array(rows, dtype=object), "age": np.arange(40) * 1.5,
+             "town": np.array(["New York", "Santa Fe"] * 20, dtype=object)}
+    found = draft(table)
+    assert found.columns["k"].kind == "identifier" and "Schmidt" not in found.to_toml()
+    assert found.columns["town"].kind == "category"
+
+
 def test_the_target_is_never_taken_for_an_identifier() -> None:
     table = {"age": np.arange(50) * 1.5, "patient_id": np.arange(50)}
     assert draft(table).columns["patient_id"].kind == "identifier"

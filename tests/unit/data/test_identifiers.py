@@ -15,6 +15,7 @@ from privet.data.identifiers import (
     is_date,
     is_iban,
     is_ip,
+    is_person,
     is_phone,
     is_social_security,
     luhn,
@@ -91,6 +92,41 @@ def test_dates(cell: str, is_one: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("cell", "is_one"),
+    [("Anna Schmidt", True), ("Müller, Jan", True), ("María del Carmen Ruiz", True),
+     ("Dr. J. O'Brien-Smith", True), ("Braund, Mr. Owen Harris", True), ("LEE ANN", True),
+     ("Anna", False), ("anna schmidt", False), ("Room 12", False), ("Blood pressure", False),
+     ("The patient felt Very Unwell", False), ("", False), ("A B C D E F G H I", False)],
+)
+def test_persons(cell: str, is_one: bool) -> None:
+    assert is_person(cell) is is_one
+
+
+def _people(count: int) -> list[str]:
+    first = ["Anna", "Jan", "María del Carmen", "Li", "Zoë", "Noor", "Emeka"]
+    last = ["Schmidt", "Müller", "Ruiz", "Wei", "O'Brien", "van Dijk", "Okafor", "Lee", "Rossi"]
+    return [f"{first[i % 7]} {last[i % 9]}" for i in range(count)]
+
+
+def test_people_who_have_several_rows_are_still_people() -> None:
+    names = _people(63) * 3
+    seen = Evidence("x", names, seen=len(names), distinct=63)
+    assert identifies(seen) == "persons' names"
+    mostly = [*_people(60), "unknown", "unknown", "Schmidt"]
+    assert identifies(Evidence("x", mostly, seen=63, distinct=62)) == "persons' names"
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [["New York", "Los Angeles", "San Diego", "Santa Fe", "St. Louis", "Las Vegas"] * 10,
+     ["Self Employed", "Public Sector", "Private Sector"] * 3,
+     [*_people(6), "none", "Vienna", "cash"]],
+)
+def test_categories_of_two_capitalised_words_stay_categories(cells: list[str]) -> None:
+    assert identifies(Evidence("x", cells, seen=len(cells), distinct=len(set(cells)))) is None
+
+
+@pytest.mark.parametrize(
     ("name", "word"),
     [("name", "name"), ("FirstName", "name"), ("customer_name", "name"), ("Nachname", "name"),
      ("dob", "birth"), ("date of birth", "birth"), ("birthDate", "birth"), ("e_mail", "e-mail"),
@@ -98,7 +134,11 @@ def test_dates(cell: str, is_one: bool) -> None:
      ("street_address", "address"), ("ip_address", "address"), ("ZipCode", "postcode"),
      ("SSN", "personal number"), ("social_security_number", "personal number"),
      ("iban", "personal"),
-     ("patientId", "key"), ("ID", "key"), ("uuid", "personal")],
+     ("patientId", "key"), ("ID", "key"), ("uuid", "personal"), ("Kunde", "person"),
+     ("kunden_nr", "person"), ("Kundennummer", "person"), ("customer", "person"),
+     ("client_no", "person"), ("ClientNo", "person"), ("patient", "person"),
+     ("customerid", "person"), ("person", "person"), ("member number", "person"),
+     ("user", "person"), ("employee2", "person"), ("kunden_id", "key"), ("user_name", "name")],
 )
 def test_telling_names(name: str, word: str) -> None:
     assert word in str(by_name(name))
@@ -108,7 +148,8 @@ def test_telling_names(name: str, word: str) -> None:
     "name",
     ["product_name", "birth_weight", "email_opt_in", "PhoneService", "cap-shape", "state",
      "checking_account", "insurance", "age", "valid", "identity_score_x", "mailbox_size", "city",
-     "mean radius", "capital-gain", ""],
+     "mean radius", "capital-gain", "", "customer_segment", "patient_age", "client_count",
+     "user_rating", "Kundengruppe", "personal_income", "members_per_household", "client_since"],
 )
 def test_names_that_only_sound_alike(name: str) -> None:
     assert by_name(name) is None
