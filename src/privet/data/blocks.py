@@ -7,6 +7,7 @@ missing number stands exactly where the number itself is 0.
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +17,16 @@ import numpy as np
 
 from privet.data.columns import Column
 from privet.data.tomlfile import heading
-from privet.data.values import MISSING, UNKNOWN, Array, codes, label, to_numbers, truths
+from privet.data.values import (
+    MISSING,
+    UNKNOWN,
+    Array,
+    codes,
+    is_missing,
+    label,
+    to_numbers,
+    truths,
+)
 from privet.errors import MissingBounds, UndeclaredMissing, UnknownCategory
 
 DEFAULT_BINS = 16
@@ -186,8 +196,14 @@ def settled_numbers(column: Column, values: Array) -> Array:
     return numbers
 
 
-def settled_codes(column: Column, values: Array) -> Array:
-    """Number the levels 0..K-1, then undeclared ones, then missing ones, as declared."""
+def settled_codes(column: Column, values: Array, *, is_target: bool = False) -> Array:
+    """Number the levels 0..K-1, then undeclared ones, then missing ones, as declared.
+
+    `is_target` says which remedy to name: a target may not have a level for other classes.
+
+    Raises:
+        UnknownCategory, UndeclaredMissing: never showing a cell.
+    """
     table = {str(label(level)): index for index, level in enumerate(column.levels)}
     boolean = column.kind == "boolean"
     found = truths(values) if boolean else codes(values, table)
@@ -195,7 +211,7 @@ def settled_codes(column: Column, values: Array) -> Array:
     absent, unknown = found == MISSING, found == UNKNOWN
     if unknown.any():
         if column.other != "level":
-            raise _unknown(column)
+            raise _unknown(column, values, is_target=is_target)
         found[unknown] = count
     if absent.any():
         if column.missing == "value":
@@ -228,8 +244,8 @@ def check_missing(column: Column) -> None:
     )
 
 
-def _unknown(column: Column) -> UnknownCategory:
-    declared = [str(label(level)) for level in column.levels]
+def _unknown(column: Column, values: Array, *, is_target: bool) -> UnknownCategory:
+    declared = [label(level) for level in column.levels]
     under = heading(column.name)
     if column.kind == "boolean":
         return UnknownCategory(
@@ -238,8 +254,20 @@ def _unknown(column: Column) -> UnknownCategory:
             remedy=f'kind = "category"   # and its categories, under {under}',
         )
     more = f", ... ({len(declared)} in all)" if len(declared) > 20 else ""
+    bound = "one of " + ", ".join(map(str, declared[:20])) + more
+    if all(isinstance(value, (bool, np.bool_)) or is_missing(value) for value in values):
+        return UnknownCategory(
+            f"column {column.name!r} holds truth values, and its categories are others",
+            bound=f"{bound}; or true and false",
+            remedy=f'kind = "boolean"   # instead of kind and categories, under {under}',
+        )
+    remedy = f'other = "level"   # or add it to categories, under {under}'
+    if is_target:
+        shown = ", ".join(json.dumps(level, ensure_ascii=False) for level in declared[:20])
+        rest = ", ..." if more else ""
+        remedy = f'categories = [{shown}{rest}, "CLASS"]   # with every class, under {under}'
     return UnknownCategory(
         f"column {column.name!r} holds a value that is not among its categories",
-        bound="one of " + ", ".join(declared[:20]) + more,
-        remedy=f'other = "level"   # or add it to categories, under {under}',
+        bound=bound,
+        remedy=remedy,
     )

@@ -192,7 +192,9 @@ class Encoder:
             raise DataError(f"the target {target.name!r} is missing in some row",
                             bound="a target in every row",
                             remedy=f'missing = "drop-row"   # under {heading(target.name)}')
-        return scale(numbers, column.range) if column.is_numeric else settled_codes(column, values)
+        if column.is_numeric:
+            return scale(numbers, column.range)
+        return settled_codes(column, values, is_target=True)
 
     @property
     def classes(self) -> Array | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import numpy as np
 import pytest
 
@@ -223,6 +225,28 @@ def test_an_unknown_class_is_refused_without_the_cell():
     with pytest.raises(UnknownCategory) as caught:
         encoder(target="y", age=AGE, y=CITY).encode_target(batch(y=["SECRET"]))
     assert "SECRET" not in str(caught.value)
+
+
+def test_the_remedy_for_an_unknown_class_is_one_that_a_target_takes():
+    with pytest.raises(UnknownCategory) as caught:
+        encoder(target="y", age=AGE, y=CITY).encode_target(batch(y=["Rome", "Oslo"]))
+    remedy = caught.value.remedy
+    assert remedy.startswith('categories = ["Rome", "Paris", "CLASS"]   # with every class')
+    table = tomllib.loads(remedy.replace("CLASS", "Oslo"))
+    mended = encoder(target="y", age=AGE, y={**CITY, **table})
+    assert mended.encode_target(batch(y=["Rome", "Oslo"])).tolist() == [0, 2]
+
+
+@pytest.mark.parametrize("cells", [[True, False], [True, None]])
+def test_truth_values_against_words_are_told_to_be_a_boolean(cells):
+    made = encoder(target="y", age=AGE, y={"kind": "category", "categories": ["no", "yes"],
+                                           "missing": "drop-row"})
+    rows = made.drop(batch(age=[1, 2], y=cells))
+    with pytest.raises(UnknownCategory, match="truth values") as caught:
+        made.encode_target(rows)
+    assert caught.value.remedy.startswith('kind = "boolean"')
+    mended = encoder(target="y", age=AGE, y={"kind": "boolean", "missing": "drop-row"})
+    assert mended.encode_target(rows).tolist() == [1, 0][: len(rows["y"])]
 
 
 def test_a_target_that_does_not_vary():
