@@ -190,7 +190,8 @@ _BUDGET_NAMES = frozenset({"epsilon", "delta", "rho", "mu", "noise_multiplier"})
 
 def _is_real(value: Any) -> bool:
     """True for one real number; True and False, NumPy's too, are no numbers."""
-    if isinstance(value, (bool, str, bytes, complex)) or getattr(value, "dtype", None) == bool:
+    kind = getattr(getattr(value, "dtype", None), "kind", None)
+    if isinstance(value, (bool, str, bytes, complex)) or kind == "b":
         return False
     try:
         float(value)

@@ -79,7 +79,9 @@ def test_positive_returns_the_number(value):
     assert positive(epsilon=value) == float(value)
 
 
-@pytest.mark.parametrize("value", [0, -1, math.inf, math.nan, "2", None, [], 1j, 10**400, *BOOLEANS])
+@pytest.mark.parametrize(
+    "value", [0, -1, math.inf, math.nan, "2", None, [], 1j, 10**400, *BOOLEANS]
+)
 def test_positive_refuses(value):
     with pytest.raises(InvalidBudget, match="epsilon must be a finite number above 0"):
         positive(epsilon=value)

@@ -58,13 +58,13 @@ def names(text: str) -> list[str]:
     """Read protections from "plain,private".
 
     Raises:
-        InvalidInput: a name that is not built, or none at all.
+        InvalidInput: a name that is not built, or none at all, or none beside a comma.
     """
-    found = [part.strip().lower() for part in text.split(",") if part.strip()]
-    if not found:
-        raise InvalidInput("--protect names no protection", value=text,
+    found = [part.strip().lower() for part in text.split(",")]
+    if not all(found):
+        raise InvalidInput("--protect names no protection" + _between(found), value=text,
                            bound=f"some of {', '.join(PROTECTIONS)}",
-                           remedy=f"--protect {','.join(PROTECTIONS)}")
+                           remedy=f"--protect {','.join(filter(None, found)) or 'plain,private'}")
     for name in found:
         one_of(PROTECTIONS, protection=name, remedy=f"--protect {','.join(PROTECTIONS)}")
     return list(dict.fromkeys(found))
@@ -74,13 +74,19 @@ def epsilons(text: str) -> list[float]:
     """Read privacy budgets from "0.5,1,3".
 
     Raises:
-        InvalidBudget: one of them is no finite number above 0.
+        InvalidBudget: one of them is no finite number above 0, or is missing beside a comma.
     """
-    found = [part.strip() for part in text.split(",") if part.strip()]
-    if not found:
-        raise InvalidBudget("--epsilon names no budget", value=text,
-                            bound="0 < epsilon < inf", remedy="--epsilon 0.5,1,3")
+    found = [part.strip() for part in text.split(",")]
+    if not all(found):
+        raise InvalidBudget("--epsilon names no budget" + _between(found), value=text,
+                            bound="numbers with 0 < epsilon < inf, one comma between two",
+                            remedy=f"--epsilon {','.join(filter(None, found)) or '0.5,1,3'}")
     return list(dict.fromkeys(map(budget, found)))
+
+
+def _between(parts: list[str]) -> str:
+    """Where the nothing stands."""
+    return " beside one of its commas" if any(parts) else ""
 
 
 def budget(text: str) -> float:

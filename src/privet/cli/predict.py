@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from privet.cli.options import output_options
-from privet.errors import InvalidInput
+from privet.errors import DataError, InvalidInput
 
 SHOWN = 20
 """Rows that a table for people shows."""
@@ -35,7 +35,7 @@ def command(
     """Predict with the saved MODEL for the rows of DATA, one line per row and in their order.
 
     The schema that the model was trained with says how the columns are read. The column to
-    predict may be absent.
+    predict may be absent. DATA is a CSV or Parquet file, or a database with --table or --query.
 
     \b
     Examples:
@@ -78,6 +78,11 @@ def _answers(model: str, source: Any, proba: bool) -> dict[str, list[Any]]:
                            remedy="pv.load(model).predict(X)   # in Python")
     data = open_data(source, schema=estimator.schema_)
     columns = {"prediction": estimator.predict(data).tolist()}
+    if not columns["prediction"]:
+        shown = data.name if source.is_address else source.data
+        raise DataError("the data hold no rows to predict for", value=shown,
+                        bound="at least one row",
+                        remedy="a file with a line for each row below its header")
     if proba:
         for name, chances in zip(estimator.classes_, estimator.predict_proba(data).T, strict=True):
             columns[f"probability of {name}"] = chances.tolist()

@@ -117,7 +117,7 @@ def open_data(source: Source, *, schema: Schema | None = None) -> Dataset:
             raise
         near = (error.remedy or "").partition('"')[2].rstrip('"')
         raise UnknownColumn(error.problem, value=error.value, bound=error.bound,
-                            remedy=f"--target {near}" if near else None) from error
+                            remedy=f"--target {near or 'COLUMN   # one of these'}") from error
     except (PermissionError, IsADirectoryError) as error:
         raise DataError(f"the data cannot be read ({error.strerror})", value=source.data,
                         bound="a file that you may read", remedy=f"ls -l {source.data}") from error

@@ -28,6 +28,9 @@ CASES: dict[str, Case] = {
         ["weight"],
     ),
     "target is not in the data": (rows(), SCHEMA, ["--target", "sick"], ["sick"]),
+    "target is like no column": (
+        rows(), SCHEMA, ["--target", "zzzzzz"], ["zzzzzz", "age, city, ill", "--target COLUMN"],
+    ),
     "target constant": (
         ["age,city,ill"] + [f"{age},Bern,no" for age in range(40)], SCHEMA, [], ["ill"],
     ),
@@ -45,6 +48,7 @@ CASES: dict[str, Case] = {
     "epsilon negative": (rows(), SCHEMA, ["--epsilon", "-1"], ["epsilon", "-1"]),
     "epsilon nan": (rows(), SCHEMA, ["--epsilon", "nan"], ["epsilon", "nan"]),
     "epsilon inf": (rows(), SCHEMA, ["--epsilon", "inf"], ["epsilon", "inf"]),
+    "an epsilon is lost": (rows(), SCHEMA, ["--epsilon", "1,,2"], ["1,,2", "number", "--epsilon 1"]),
     "epsilon text": (rows(), SCHEMA, ["--epsilon", "small"], ["epsilon", "small"]),
     "delta too large": (rows(), SCHEMA, ["--delta", "0.5"], ["delta"]),
     "delta not below one": (rows(), SCHEMA, ["--delta", "1"], ["delta"]),
@@ -200,6 +204,17 @@ def test_a_folder_that_may_not_be_written(privet, tmp_path: Path) -> None:
 def test_options_that_contradict(privet, tmp_path: Path, words: list[str], said: str) -> None:
     put(tmp_path, rows(), SCHEMA)
     refused(privet(*words), tmp_path, said)
+
+
+@pytest.mark.parametrize("words", [[], ["--out", "p.csv"], ["--json"]])
+def test_no_rows_to_predict_for_are_refused(privet, tmp_path: Path, words: list[str]) -> None:
+    put(tmp_path, rows(), SCHEMA)
+    assert privet("train", "patients.csv", "--protect", "plain", "--out", "m").code == 0
+    (tmp_path / "new.csv").write_text("age,city\n")
+    done = privet("predict", "m", "new.csv", *words)
+    assert (done.code, done.out) == (2, "")
+    assert "no rows" in done.err and "new.csv" in done.err and "at least one row" in done.err
+    assert not (tmp_path / "p.csv").exists()
 
 
 def test_a_file_that_is_no_model(privet, tmp_path: Path, patients: Path) -> None:

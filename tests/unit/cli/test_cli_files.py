@@ -96,13 +96,20 @@ def test_lists_are_read_with_commas() -> None:
     assert names("private,PLAIN") == ["private", "plain"]
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "a", "", ",", "1,-3"])
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "a", "", ",", "1,-3", "1,,2", "1,", ",2"])
 def test_budgets_that_mean_nothing(text: str) -> None:
     with pytest.raises(InvalidBudget):
         epsilons(text)
 
 
-@pytest.mark.parametrize("text", ["", "secret", "plain,shared"])
+def test_a_lost_budget_is_told_with_the_line_to_write() -> None:
+    with pytest.raises(InvalidBudget, match="beside one of its commas") as caught:
+        epsilons("1,,2")
+    assert (caught.value.value, caught.value.remedy) == ("1,,2", "--epsilon 1,2")
+    assert caught.value.bound
+
+
+@pytest.mark.parametrize("text", ["", "secret", "plain,shared", "plain,,private", "plain,"])
 def test_protections_that_are_not_built(text: str) -> None:
     with pytest.raises(InvalidInput, match="plain"):
         names(text)
