@@ -111,12 +111,27 @@ def test_encoded_rows_never_leave_their_bounds(data, encoding):
 @settings(deadline=None)
 @given(
     spans,
-    st.lists(numbers.filter(lambda v: v is not None and v == v and abs(v) != np.inf), min_size=1),
+    st.lists(numbers.filter(lambda v: v is not None and v == v), min_size=1),
 )
 def test_targets_never_leave_their_bounds(span, values):
     schema = Schema.for_arrays([0], [1], target_range=span)
     scaled = Encoder(schema).encode_target({"y": canonical(values)})
     assert (abs(scaled) <= 1).all()
+    for value, found in zip(values, scaled, strict=True):
+        if abs(value) == np.inf:
+            assert found == np.sign(value)
+
+
+@settings(deadline=None)
+@given(number_tables(), st.lists(numbers, max_size=4), st.sampled_from([np.inf, -np.inf]),
+       st.sampled_from(["scaled", "bins"]))
+def test_an_infinite_number_is_clipped_as_the_bound_itself_is(table, others, far, encoding):
+    table = tolerant(table)
+    low, high = table["bounds"]
+    made = Encoder(Schema.parse({"columns": {"x": table}}), encoding)
+    x = made.encode({"x": canonical([far, *others])})
+    bound = made.encode({"x": canonical([high if far > 0 else low])})
+    np.testing.assert_array_equal(x[0], bound[0])
 
 
 @settings(deadline=None, max_examples=100)

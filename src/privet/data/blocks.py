@@ -27,7 +27,7 @@ from privet.data.values import (
     to_numbers,
     truths,
 )
-from privet.errors import MissingBounds, UndeclaredMissing, UnknownCategory
+from privet.errors import DataError, MissingBounds, UndeclaredMissing, UnknownCategory
 
 DEFAULT_BINS = 16
 """Equal bins of a number that declares none."""
@@ -184,9 +184,23 @@ def scale(numbers: Array, span: tuple[float, float] | None) -> Array:
     return fraction * 2.0 - 1.0
 
 
+def bounded_numbers(column: Column, values: Array) -> Array:
+    """Read numbers, NaN where missing; infinite ones only where there are bounds to clip them to.
+
+    Raises:
+        DataError: text, or an infinite number without bounds; never showing a cell.
+    """
+    numbers = to_numbers(values, column=column.name)
+    if column.range is None and np.isinf(numbers).any():
+        raise DataError(f"column {column.name!r} holds an infinite number, and no bounds to clip "
+                        "it to", bound="finite numbers, or declared bounds",
+                        remedy=bounds_line(column))
+    return numbers
+
+
 def settled_numbers(column: Column, values: Array) -> Array:
     """Read numbers and apply the rule for missing ones; NaN is left only where it is a level."""
-    numbers = to_numbers(values, column=column.name)
+    numbers = bounded_numbers(column, values)
     absent = np.isnan(numbers)
     if absent.any():
         if column.missing == "value":

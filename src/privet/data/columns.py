@@ -28,7 +28,8 @@ class Column:
     Attributes:
         name: the column's name in the data.
         kind: one of `KINDS`.
-        bounds: (low, high) in the column's own unit; values beyond are clipped.
+        bounds: (low, high) in the column's own unit; values beyond are clipped,
+            infinite ones too.
         bins: number of equal bins of the bounds, or the edges, for models on bins.
         categories: every value a category may take, in order; of a target, its classes.
         missing: "refuse", "level", "drop-row", or "value" (replaced by `fill`).

@@ -12,7 +12,7 @@ boolean       one column, 0 or 1                       the same
 
 Missing values under ``missing = "level"`` get one more column, ``NAME missing``; a scaled number
 is then 0. Undeclared categories under ``other = "level"`` get ``NAME other``. An infinite number
-counts as missing.
+lies beyond any bounds and is clipped to them; without bounds it is refused.
 
 Formal guarantees
     * Nothing here is learnt from rows: names, widths, bounds and norm are functions of the
@@ -30,7 +30,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from privet.data.blocks import Block, block_for, bounds_line, scale, settled_codes
+from privet.data.blocks import (
+    Block,
+    block_for,
+    bounded_numbers,
+    bounds_line,
+    scale,
+    settled_codes,
+)
 from privet.data.names import unknown_column
 from privet.data.schema import Schema
 from privet.data.tomlfile import heading
@@ -159,7 +166,7 @@ class Encoder:
             UndeclaredMissing: a missing value where the rule is "refuse", or "drop-row" and the
                 row was not dropped.
             UnknownCategory: a category that is not declared.
-            DataError: text in a column of numbers.
+            DataError: text in a column of numbers, or an infinite one without bounds.
         """
         out = np.zeros((_rows(batch), len(self.names)))
         start = 0
@@ -177,14 +184,15 @@ class Encoder:
         Raises:
             SchemaError: the schema has no target.
             UnknownColumn: the target is not in the batch.
-            DataError: the target is missing in a row.
+            DataError: the target is missing in a row, text instead of a number, or infinite
+                without bounds.
             UnknownCategory: a class that is not declared.
         """
         target = self.schema.required_target()
         column = self.schema.columns[target.name]
         values = _column(batch, target.name)
         if column.is_numeric:
-            numbers = to_numbers(values, column=target.name)
+            numbers = bounded_numbers(column, values)
             absent = bool(np.isnan(numbers).any())
         else:
             absent = bool((codes(values, {}) == MISSING).any())

@@ -68,12 +68,13 @@ class _Seen:
         self.booleans &= types <= {bool}
         self.numeric &= types <= {int, float}
         if self.numeric:
+            present = [value for value in present if abs(value) != np.inf]
             self._add_numbers(np.clip(np.array(present, dtype=object), -_FAR, _FAR).astype(float))
         self._remember(present)
 
     def _add_numbers(self, numbers: Array) -> None:
         finite = numbers[np.isfinite(numbers)]
-        self.absent |= len(finite) < len(numbers)
+        self.absent |= bool(np.isnan(numbers).any())
         if len(finite):
             self.low = min(self.low, float(finite.min()))
             self.high = max(self.high, float(finite.max()))

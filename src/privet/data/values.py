@@ -132,7 +132,7 @@ def _numbers_from_objects(values: Array, absent: Array, kinds: set[type]) -> Arr
 
 
 def to_numbers(values: Array, *, column: str) -> Array:
-    """Read a canonical column as float64 numbers, NaN where missing or not finite.
+    """Read a canonical column as float64 numbers, NaN where missing; infinite ones stay so.
 
     Raises:
         DataError: some cell is text that is not a number (the cell is never shown).
@@ -144,7 +144,6 @@ def to_numbers(values: Array, *, column: str) -> Array:
             bound='numbers, as its kind = "number" says',
             remedy=f'kind = "category"   # or "ignore", under {heading(column)}',
         )
-    numbers[np.isinf(numbers)] = np.nan
     return numbers
 
 

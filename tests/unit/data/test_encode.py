@@ -46,9 +46,34 @@ def test_declared_edges_bound_a_number():
 def test_a_missing_number_with_a_level():
     made = encoder(age={**AGE, "missing": "level"})
     assert made.names == ("age", "age missing")
-    assert made.encode(batch(age=[100, None, np.inf])).tolist() == [[1, 0], [0, 1], [0, 1]]
+    assert made.encode(batch(age=[100, None, np.nan])).tolist() == [[1, 0], [0, 1], [0, 1]]
     assert made.bounds.low.tolist() == [-1, 0]
     assert made.bounds.norm == 1.0
+
+
+@pytest.mark.parametrize("rule", ["refuse", "level", "drop-row", {"value": 25}], ids=str)
+@pytest.mark.parametrize("form", [list, np.array, lambda cells: [str(cell) for cell in cells],
+                                  lambda cells: [*cells[:2], 10**400, -(10**400)]])
+def test_infinite_numbers_are_clipped_and_never_missing(rule, form):
+    cells = form([np.inf, -np.inf, np.inf, -np.inf])
+    made = encoder(target="y", age={**AGE, "missing": rule}, y={"kind": "number",
+                                                               "bounds": [10, 20]})
+    rows = made.drop(batch(age=cells, y=cells))
+    assert made.encode(rows)[:, 0].tolist() == [1, -1, 1, -1]
+    assert made.encode(rows)[:, 1:].sum() == 0
+    assert made.encode_target(rows).tolist() == [1, -1, 1, -1]
+    bins = encoder("bins", age={**AGE, "missing": rule})
+    assert bins.encode(rows).argmax(axis=1).tolist() == [15, 0, 15, 0]
+
+
+@pytest.mark.parametrize("cell", [np.inf, -np.inf, "inf"])
+def test_infinite_numbers_without_bounds_are_refused_without_the_cell(cell):
+    made = encoder(target="y", age={"kind": "number", "missing": "level"}, y={"kind": "number"})
+    for call, name in ((made.encode, "age"), (made.encode_target, "y")):
+        with pytest.raises(DataError, match="infinite number") as caught:
+            call(batch(age=[1, cell], y=[cell, 2]))
+        assert caught.value.remedy == f"bounds = [LOW, HIGH]   # under [columns.{name}]"
+        assert str(cell) not in str(caught.value).replace("infinite", "")
 
 
 def test_missing_values_are_replaced():

@@ -284,7 +284,7 @@ def test_a_guess_survives_extreme_numbers():
     for column in schema.columns.values():
         low, high = column.bounds
         assert low < high and np.isfinite(high - low)
-    assert schema.columns["x"].missing == "level"
+    assert schema.columns["x"].missing == "refuse"  # infinite, not missing
 
 
 def test_a_guess_needs_rows():

@@ -111,7 +111,7 @@ def test_truths_understand_common_words():
 
 def test_numbers_as_text_are_read():
     cells = np.array(["1.5", " ", None, "inf", 2], dtype=object)
-    np.testing.assert_array_equal(to_numbers(cells, column="x"), [1.5, np.nan, np.nan, np.nan, 2.0])
+    np.testing.assert_array_equal(to_numbers(cells, column="x"), [1.5, np.nan, np.nan, np.inf, 2.0])
 
 
 def test_text_among_numbers_is_refused_without_showing_it():
