@@ -14,14 +14,16 @@ from typing import Any
 import numpy as np
 
 from privet.data.columns import Column
-from privet.data.identifiers import Evidence, identifies, is_date, is_prose
+from privet.data.identifiers import Evidence, has_decimal_commas, identifies, is_date, is_prose
 from privet.data.infer import infer
 from privet.data.schema import Schema
 from privet.data.types import Unit
-from privet.data.values import Array, Batch, label
+from privet.data.values import POINTS, Array, Batch, label
 
 FROM_DATA = "taken from the data: NOT private; replace by domain knowledge"
 """The comment above every column whose bounds or categories are values of private rows."""
+COMMAS = f"numbers with a decimal comma are read as text; write them with a point:\n{POINTS}"
+"""The comment above a column that is text because of its commas."""
 FEW = 20
 """Whole numbers with at most this many different values may be codes of categories."""
 _SAMPLE = 1_000
@@ -172,13 +174,15 @@ def _settled(column: Column, look: _Look, *, drop: bool, is_target: bool) -> Col
 def _why_ignored(seen: Evidence) -> str:
     if seen.share(is_date) >= _MOSTLY:
         return "dates: ignored; write them as a number, such as days since a public date"
+    if has_decimal_commas(seen):
+        return COMMAS
     if is_prose(seen):
         return "free text: ignored"
     return "many different texts: ignored; for a category list every value it may take"
 
 
 def _comments(column: Column, look: _Look) -> list[str]:
-    lines = []
+    lines = [COMMAS] if has_decimal_commas(look.evidence()) else []
     if column.bounds is not None:
         lines.append(f"bounds {FROM_DATA}")
     if column.categories is not None:

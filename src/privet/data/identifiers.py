@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from privet.data.values import is_decimal_comma
+
 STRONG = 0.5
 """Share of cells that must pass a test with a check digit or an unmistakable form."""
 WEAK = 0.8
@@ -159,6 +161,7 @@ _PERSON = re.compile(
     r"(kundin|kunden?|customer|client|patient(en|in)?|person(en)?|member|mitglieds?|user|benutzer"
     r"|employee|mitarbeiter)(id|key|code|name|nr|no|num|number|nummer)?"
 )
+_POINT = re.compile(r"[+-]?[0-9.]+")
 _UUID = re.compile(r"\{?[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}\}?", re.IGNORECASE)
 _POSTCODE = re.compile(
     r"[A-Z]{1,2}[0-9][A-Z0-9]? ?[0-9][A-Z]{2}|[A-Z][0-9][A-Z] ?[0-9][A-Z][0-9]"
@@ -219,7 +222,14 @@ def _counter(seen: Evidence) -> bool:
 
 
 def _labels_of_rows(seen: Evidence) -> bool:
-    return seen.textual and seen.near_unique and not is_prose(seen)
+    other = is_prose(seen) or has_decimal_commas(seen)
+    return seen.textual and seen.near_unique and not other
+
+
+def has_decimal_commas(seen: Evidence) -> bool:
+    """True if texts are numbers, and some of them have a decimal comma."""
+    commas = seen.share(is_decimal_comma)
+    return seen.textual and commas > 0 and commas + seen.share(_POINT.fullmatch) >= WEAK
 
 
 def _persons(seen: Evidence) -> bool:

@@ -15,6 +15,7 @@ encoded, and the sensitivity that differential privacy counts on would be wrong.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -34,6 +35,9 @@ MISSING = -1
 UNKNOWN = -2
 """Code of a value outside the declared categories in `codes`."""
 
+POINTS = 'pandas.read_csv("old.csv", sep=";", decimal=",").to_csv("new.csv", index=False)'
+"""The line that rewrites a file of numbers with decimal commas."""
+_COMMA = re.compile(r"[+-]?([0-9]*|[0-9]{1,3}(\.[0-9]{3})+),[0-9]+")
 _EXACT = 2**53
 _LARGEST = float(np.finfo(np.float64).max)
 _TRUTHS = {"true": 1, "t": 1, "yes": 1, "y": 1, "1": 1, "false": 0, "f": 0, "no": 0, "n": 0, "0": 0}
@@ -138,7 +142,11 @@ def to_numbers(values: Array, *, column: str) -> Array:
         DataError: some cell is text that is not a number (the cell is never shown).
     """
     numbers = _parsed(values)
-    if numbers is None:  # raised here, so that the error's context holds no cell either
+    # Raised out here, so that the error's context holds no cell either.
+    if numbers is None and all(map(_reads_with_comma, values)):
+        raise DataError(f"column {column!r} holds numbers with a decimal comma",
+                        bound="numbers with a decimal point", remedy=POINTS)
+    if numbers is None:
         raise DataError(
             f"column {column!r} holds text that is not a number",
             bound='numbers, as its kind = "number" says',
@@ -154,6 +162,17 @@ def _parsed(values: Array) -> Array | None:
         return values.astype(np.float64)
     except (TypeError, ValueError):
         return None
+
+
+def is_decimal_comma(text: str) -> bool:
+    """True for a number whose fraction follows a comma: "1,5", "-1.234,56"."""
+    return bool(_COMMA.fullmatch(text.strip()))
+
+
+def _reads_with_comma(value: Any) -> bool:
+    if isinstance(value, str) and is_decimal_comma(value):
+        return True
+    return _parsed(_objects([value])) is not None
 
 
 def _number(value: Any) -> float:

@@ -10,6 +10,7 @@ import pytest
 
 from privet.data import Dataset, Schema, read
 from privet.data.draft import FROM_DATA, draft
+from privet.data.values import POINTS
 from privet.errors import DataError, UnknownColumn
 
 ROWS = 200
@@ -116,6 +117,27 @@ def test_names_of_people_under_a_neutral_column_name_do_not_reach_the_file() -> 
     found = draft(table)
     assert found.columns["k"].kind == "identifier" and "Schmidt" not in found.to_toml()
     assert found.columns["town"].kind == "category"
+
+
+@pytest.mark.parametrize("values", [3, 40, 150])
+def test_decimal_commas_are_told_with_the_line_that_mends_the_file(
+    tmp_path: Path, values: int
+) -> None:
+    cells = [f"{i % values},{i % 7}" if i % 3 else str(i % values) for i in range(210)]
+    old, new = tmp_path / "old.csv", tmp_path / "new.csv"
+    old.write_text("dose;grade\n" + "".join(f"{cell};{i % 4}\n" for i, cell in enumerate(cells)))
+    column = draft(old).columns["dose"]
+    assert column.kind != "identifier"
+    assert "decimal comma" in str(column.comment) and POINTS in str(column.comment)
+    line = POINTS.replace("old.csv", str(old)).replace("new.csv", str(new))
+    exec(f"import pandas\n{line}")
+    mended = draft(new).columns["dose"]
+    assert mended.kind == "number" and "comma" not in str(mended.comment)
+
+
+def test_lists_and_sentences_with_commas_are_no_decimal_commas() -> None:
+    table = {"a": np.array(["1,2,3", "yes, no", "a,5"] * 20, dtype=object)}
+    assert "decimal" not in str(draft(table).columns["a"].comment)
 
 
 def test_the_target_is_never_taken_for_an_identifier() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from privet.data.values import (
     MISSING,
+    POINTS,
     UNKNOWN,
     canonical,
     codes,
@@ -120,6 +121,17 @@ def test_text_among_numbers_is_refused_without_showing_it():
     assert "SECRET" not in str(caught.value)
     assert '[columns."my age"]' in str(caught.value)
     assert caught.value.__cause__ is None and caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("cells", [["1,5"], ["1,5", "2", None, " -1.234,56 ", 7]])
+def test_decimal_commas_are_named_without_showing_them(cells):
+    with pytest.raises(DataError, match="'x' holds numbers with a decimal comma") as caught:
+        to_numbers(np.array(cells, dtype=object), column="x")
+    assert caught.value.remedy == POINTS
+    assert not any(cell in str(caught.value) for cell in ("1,5", "234"))
+    assert caught.value.__cause__ is None and caught.value.__context__ is None
+    with pytest.raises(DataError, match="text that is not a number"):
+        to_numbers(np.array([*cells, "SECRET"], dtype=object), column="x")
 
 
 def test_pieces_of_different_types_join():
