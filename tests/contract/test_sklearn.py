@@ -76,9 +76,8 @@ def test_private_with_a_schema_fails_what_is_listed_and_what_noise_decides(kind:
 def test_every_listed_check_exists_and_has_a_reason() -> None:
     from sklearn.utils import estimator_checks
 
-    for table in (private_checks.WITHOUT_SCHEMA, private_checks.WITHOUT_SCHEMA_REGRESSION,
-                  private_checks.WITH_SCHEMA, private_checks.WITH_SCHEMA_CLASSES,
-                  private_checks.NOISE):
+    for table in (private_checks.WITHOUT_SCHEMA, private_checks.WITH_SCHEMA,
+                  private_checks.WITH_SCHEMA_CLASSES, private_checks.NOISE):
         for name, reason in table.items():
             assert hasattr(estimator_checks, name)
             assert len(reason.split()) > 5

@@ -194,7 +194,6 @@ def require_ready(data: Dataset, source: Source, protections: Sequence[Protectio
     Raises:
         MissingBounds: a bound is missing or was taken from the data, and something other than
             Plain is asked for.
-        Refused: the same, and an identifier shows that some people have several rows.
     """
     from privet.data import Encoder
 
@@ -207,7 +206,6 @@ def require_ready(data: Dataset, source: Source, protections: Sequence[Protectio
     if data.schema.bounds_from == "data":
         raise missing_bounds(source, "the bounds of this schema were taken from the data, and "
                              f"{private[0]} would reveal them")
-    data.check_units()
 
 
 def protections(

@@ -13,7 +13,7 @@ import numpy as np
 from privet.data.encode import Encoded, Encoder
 from privet.data.names import unknown_column
 from privet.data.schema import Schema
-from privet.data.source import BATCH, Frame, Source
+from privet.data.source import BATCH, Source, rows_in
 from privet.data.values import MISSING, Array, Batch, codes, concatenate, labels
 from privet.errors import DataError, Refused
 
@@ -37,7 +37,7 @@ class Dataset:
 
     def __post_init__(self) -> None:
         for column in self.schema.features:
-            self._require(column.name)
+            self.require(column.name)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -57,15 +57,32 @@ class Dataset:
             UnknownColumn: a column is not in the data.
         """
         for name in columns or ():
-            self._require(name)
+            self.require(name)
         return self.source.batches(columns, size)
 
     def count(self) -> int:
         """Count the rows, those included that training drops."""
-        if isinstance(self.source, Frame):
-            return int(self.source.rows)
-        name = self.columns[:1]
-        return sum(len(batch[name[0]]) for batch in self.source.batches(name)) if name else 0
+        return rows_in(self.source)
+
+    def sizes(self) -> tuple[int, int]:
+        """Count rows and privacy units: all that a plan may know of the cells.
+
+        Rows without a unit's id are nobody's and do not count; those that a missing value drops
+        do. Of the cells, only a unit's ids are looked at.
+
+        Raises:
+            UnknownColumn: the unit's id is not in the data.
+        """
+        unit = self.schema.unit
+        if unit.is_row:
+            rows = self.count()
+            return rows, rows
+        rows, found = 0, set()
+        for batch in self.batches([unit.name]):
+            named = labels(batch[unit.name])[codes(batch[unit.name], {}) != MISSING]
+            rows += len(named)
+            found.update(named.tolist())
+        return rows, len(found)
 
     def with_schema(self, schema: Schema) -> Dataset:
         """Return the same rows under another schema."""
@@ -194,7 +211,12 @@ class Dataset:
                 '         or, if no person has several rows: unit = "row"   # at the top',
             )
 
-    def _require(self, name: str) -> None:
+    def require(self, name: str) -> None:
+        """Refuse a column that the data lack.
+
+        Raises:
+            UnknownColumn: naming those that come closest.
+        """
         if name not in self.columns:
             raise unknown_column(name, self.columns, where=f"{self.name} has",
                                  remedy="[columns.{}]")

@@ -58,3 +58,11 @@ class Frame:
         names = self.columns if columns is None else tuple(columns)
         for start in range(0, self.rows, size):
             yield {name: self._columns[name][start : start + size] for name in names}
+
+
+def rows_in(source: Source) -> int:
+    """Count the rows by a scan of one column; of arrays in memory, without one."""
+    if isinstance(source, Frame):
+        return source.rows
+    name = source.columns[:1]
+    return sum(len(batch[name[0]]) for batch in source.batches(name)) if name else 0

@@ -127,9 +127,6 @@ def private_bounds_for(
         - A part of delta is set aside for noise on a grid (`mechanisms.discretisation_delta`).
         - Which rows are missing a value is covered: NaN adds to no bin.
     """
-    from privet.claims import DPGuarantee
-    from privet.dp.accounting import accountant_name, mu_for, split_delta
-
     if not columns:
         raise InvalidInput("there is no column to bound", value=list(columns))
     arrays = {name: np.asarray(column, np.float64).ravel() for name, column in columns.items()}
@@ -138,31 +135,51 @@ def private_bounds_for(
             "columns of one table have the same length",
             value={name: len(column) for name, column in arrays.items()},
         )
-    draws = len(arrays) * (len(decimal_edges()) - 1 + CELLS)
-    parts = split_delta(epsilon, delta, draws)
-    joint = 1.0 / mu_for(epsilon, delta - parts["noise on a grid"])
+    joint, _ = _joint_noise(len(arrays), epsilon, delta)
     single = joint * math.sqrt(len(arrays))
     bounds = {
         name: private_bounds(column, noise_multiplier=single, stream=stream, coverage=coverage)
         for name, column in arrays.items()
     }
-    guarantee = DPGuarantee(
+    return bounds, bounds_guarantee(len(arrays), epsilon=epsilon, delta=delta, secret=stream.secret)
+
+
+def bounds_guarantee(
+    columns: int, *, epsilon: float, delta: float, secret: bool = True
+) -> DPGuarantee:
+    """What `private_bounds_for` guarantees for so many columns, known before any is read.
+
+    Raises:
+        InvalidBudget: epsilon or delta out of range.
+    """
+    from privet.claims import DPGuarantee
+    from privet.dp.accounting import accountant_name
+
+    joint, parts = _joint_noise(columns, epsilon, delta)
+    return DPGuarantee(
         epsilon=float(epsilon),
         delta=float(delta),
         unit="row",
         relation="zero-out",
         accountant=accountant_name(),
         events=(
-            f"2 histograms of each of {len(arrays)} columns, together one "
-            f"Gaussian(noise_multiplier={joint:.6g}) of L2 sensitivity sqrt({len(arrays)})",
+            f"2 histograms of each of {columns} columns, together one "
+            f"Gaussian(noise_multiplier={joint:.6g}) of L2 sensitivity sqrt({columns})",
         ),
         delta_split=parts,
-        secret_noise=stream.secret,
+        secret_noise=secret,
         provenance=("bounds from a differentially private histogram over a public grid",),
         assumptions=("one row is one person's; the number of rows is public",),
         checks=("every bound is a function of noisy counts: see privet.dp.bounds",),
     )
-    return bounds, guarantee
+
+
+def _joint_noise(columns: int, epsilon: float, delta: float) -> tuple[float, dict[str, float]]:
+    """Noise multiplier of all histograms as one release, and the parts of delta."""
+    from privet.dp.accounting import mu_for, split_delta
+
+    parts = split_delta(epsilon, delta, columns * (len(decimal_edges()) - 1 + CELLS))
+    return 1.0 / mu_for(epsilon, delta - parts["noise on a grid"]), parts
 
 
 def _counts(values: Array, edges: Array, scale: float, stream: Stream) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from privet.data.columns import KINDS, Column
 from privet.data.draft import UNIT_HINT
 from privet.data.identifiers import by_name
 from privet.data.schema import Schema
+from privet.data.source import rows_in
 from privet.data.types import BoundsClaim
 from privet.data.values import Array, is_missing
 from privet.errors import (
@@ -25,7 +27,7 @@ from privet.errors import (
 )
 
 if TYPE_CHECKING:
-    from privet.claims import DPGuarantee
+    from privet.claims import DPGuarantee, Steward
 
 Kind = str | Sequence[Any]
 """A kind's name, or the list of a category's public values."""
@@ -44,6 +46,9 @@ def draft_private(
     delta: float | None = None,
     target: str | None = None,
     kinds: Mapping[str, Kind] | None = None,
+    steward: Steward | None = None,
+    data_set: str | None = None,
+    purpose: str = "",
 ) -> tuple[Schema, DPGuarantee]:
     """Draft a schema, spending (epsilon, delta) on the bounds of its numbers.
 
@@ -69,6 +74,9 @@ def draft_private(
         target: the column to predict. A target of text without categories in `kinds` is left
             for the person, with the lines to write.
         kinds: {column: kind or list of categories}, from what is publicly known.
+        steward: who grants and records the use of the rows; None for nobody.
+        data_set: the name by which the steward knows the data.
+        purpose: why, for the steward.
 
     Memory: one float64 for every row of every column of numbers; text is never held.
 
@@ -77,8 +85,11 @@ def draft_private(
         UnknownColumn: `kinds` or `target` name a column that is not there.
         InvalidInput: a kind that does not exist, or no column of numbers to spend on.
         DataError: the rows cannot be read, or there are too few.
+        Refused: the steward says no; nothing but the number of rows was read.
     """
+    from privet.claims import Cost, NullSteward, Request, spending
     from privet.data.readers import open_source
+    from privet.dp.bounds import bounds_guarantee
 
     positive(epsilon=epsilon, remedy="--epsilon 0.5")
     if delta is not None:
@@ -91,9 +102,18 @@ def draft_private(
     if not wanted:
         raise InvalidInput("no column of numbers to find bounds for", value=sorted(settled),
                            bound="at least one", remedy='kinds={"age": "number"}')
-    numbers, rows = _scan(opened, wanted, settled)
-    delta = _delta(delta, rows)
-    return _drafted(settled, declared, numbers, target, opened.describe, epsilon, delta)
+    delta = _delta(delta, rows_in(opened))
+    guarantee = bounds_guarantee(len(wanted), epsilon=epsilon, delta=delta)
+    request = Request(action="schema", data_set=data_set, guarantee=guarantee, purpose=purpose)
+    with spending(steward or NullSteward(), request) as spend:
+        spend.touch()
+        started = time.perf_counter()
+        numbers = _scan(opened, wanted, settled)
+        schema, guarantee = _drafted(settled, declared, numbers, target, opened.describe,
+                                     epsilon, delta)
+        cost = Cost(seconds=time.perf_counter() - started).coarse()
+        receipt = spend.commit(guarantee, cost)
+    return schema, replace(guarantee, recorded=receipt.recorded)
 
 
 def _check(declared: Mapping[str, Kind], target: str | None, known: Sequence[str]) -> None:
@@ -118,14 +138,13 @@ def _declared(name: str, kind: Kind | None) -> str | None:
     return "ignore" if kind == "category" else kind
 
 
-def _scan(opened: Any, wanted: list[str], settled: dict[str, str | None]) -> tuple[
-        dict[str, Array], int]:
+def _scan(
+    opened: Any, wanted: list[str], settled: dict[str, str | None]
+) -> dict[str, Array]:
     """Read the columns that may be numbers; settle by type those that are undeclared."""
     parts: dict[str, list[Array]] = {name: [] for name in wanted}
     types: dict[str, set[str]] = {name: set() for name in wanted}
-    rows = 0
     for batch in opened.batches(wanted):
-        rows += len(batch[wanted[0]])
         for name in wanted:
             if settled[name] is None:
                 types[name] |= _types(batch[name])
@@ -137,7 +156,7 @@ def _scan(opened: Any, wanted: list[str], settled: dict[str, str | None]) -> tup
                 "number" if found == {"number"} else "boolean" if found == {"boolean"} else "text"
             )
     kept = [name for name in wanted if settled[name] in ("number", "integer")]
-    return {name: np.concatenate(parts[name]) for name in kept if parts[name]}, rows
+    return {name: np.concatenate(parts[name]) for name in kept if parts[name]}
 
 
 def _types(values: Array) -> set[str]:

@@ -77,6 +77,20 @@ def count_parameters(params: Params) -> int:
     return total
 
 
+def gradient_bound(
+    size: int, most_units: int, settings: StochasticSettings, noise_multiplier: float
+) -> float:
+    """The bound to clip to, which leaves room for what rounding adds; from public facts alone.
+
+    Raises:
+        InvalidInput: so many parameters, units or so much noise that rounding may exceed the room.
+    """
+    # A term is added up within its block, then its block with the others.
+    depth = settings.microbatch + -(-most_units // settings.microbatch)
+    scale = settings.clip * noise_multiplier
+    return clip_bound(size, most_units, settings.clip, scale=scale, depth=depth)
+
+
 def train_stochastic(
     units: Units,
     problem: Problem,
@@ -109,9 +123,7 @@ def train_stochastic(
 
     size = count_parameters(start)
     scale = settings.clip * noise_multiplier
-    # A term is added up within its block, then its block with the others.
-    depth = settings.microbatch + -(-problem.most_units // settings.microbatch)
-    limit = clip_bound(size, problem.most_units, settings.clip, scale=scale, depth=depth)
+    limit = gradient_bound(size, problem.most_units, settings, noise_multiplier)
     gradient_sum = _gradient_sum(problem.apply, problem.loss)
     leaves, structure = jax.tree.flatten(start)
     leaves = [np.asarray(leaf, np.float64) for leaf in leaves]

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from privet.errors import InvalidInput, MissingBounds, Refused
+from privet.errors import InvalidInput, Refused
 from privet.estimators import inputs
 from privet.estimators.inputs import Inputs
 from privet.models import model_from_tag, scores_of
 from privet.models.losses import probabilities
 from privet.protect.base import Model, Result
-from privet.protect.plain import Plain
 from privet.protect.stack import one_protection
 
 if TYPE_CHECKING:
@@ -90,23 +90,23 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no t
             Cancelled: the watcher stopped the run; what was reserved is spent.
         """
         protection = one_protection(self.protect)
-        prepared = inputs.prepare(self, X, y, sample_weight)
-        count = None if prepared.classes is None else len(prepared.classes)
-        model = self._model(count)
-        source, rows = prepared.rows(model, protection)
-        rows = self._reweigh(rows, prepared.classes, protection)
-        try:
-            result = protection.fit(model, rows, watch=watch, steward=steward, purpose=purpose)
-        except MissingBounds as error:
-            self._name_the_line(error, rows)
-        self._keep(result, source, prepared.classes)
-        if result.notes and isinstance(protection, Plain):
+        prepared = inputs.prepare(self, X, y, sample_weight, protection)
+        classes = prepared.classes
+        model = self._model(None if classes is None else len(classes))
+        source, rows = prepared.rows(model)
+        rows = rows.then(self._reweighing(classes, protection))
+        result = protection.fit(model, rows, watch=watch, steward=steward, purpose=purpose)
+        self._keep(result, source, classes)
+        if result.notes and protection.in_the_clear:
             warnings.warn("; ".join(result.notes), ConvergenceWarning, stacklevel=2)
         return self
 
-    def _reweigh(self, rows: Rows, classes: Array | None, protection: Protection) -> Rows:
+    def _reweighing(
+        self, classes: Array | None, protection: Protection
+    ) -> Callable[[Rows], Rows]:
+        """Check what the estimator says of weights; hand out the step that applies it."""
         del classes, protection
-        return rows
+        return lambda rows: rows
 
     def _keep(self, result: Result, source: Inputs, classes: Array | None) -> None:
         self.result_ = result
@@ -123,24 +123,6 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no t
 
     def _keep_linear(self, params: dict[str, Array]) -> None:
         raise NotImplementedError
-
-    def _name_the_line(self, error: MissingBounds, rows: Rows) -> NoReturn:
-        """Say the whole line to write, where bare arrays met a protection that needs bounds."""
-        if self.schema is not None or rows.facts.bounds_from != "data" or rows.facts.data_set:
-            raise error
-        kind = "target_range=(0.0, 1.0)" if rows.facts.classes is None else "classes=[0, 1]"
-        raise MissingBounds(
-            f"bare arrays declare no bounds, and {self._protect_name()} must not take them from "
-            "the data",
-            value=f"{rows.facts.features} columns without bounds",
-            bound="the least and greatest value of each column, and of the target, as known "
-            "without these rows",
-            remedy=f"{type(self).__name__}(protect=..., "
-            f"schema=pv.Schema.for_arrays(low=[...], high=[...], {kind}))",
-        ) from error
-
-    def _protect_name(self) -> str:
-        return one_protection(self.protect).label
 
     def _scores(self, X: Any) -> Array:
         """(n, outputs) scores of the rows of X, encoded as in fit."""
@@ -242,7 +224,7 @@ def refuse_balanced(protection: Protection) -> None:
     Raises:
         Refused: always, unless training is in the clear.
     """
-    if not isinstance(protection, Plain):
+    if not protection.in_the_clear:
         raise Refused(
             'class_weight="balanced" counts the classes of the rows, which no budget covers',
             value=protection.label,

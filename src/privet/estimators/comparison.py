@@ -28,7 +28,8 @@ def compare(
         model: a name or a user's own, see `privet.models.model_for`.
         protections: what to compare; None for `Plain()` and `Private` at epsilon 0.5, 1 and 3.
         options: settings of the model.
-        settings: `seeds`, `test_size` and `watch` of `privet.protect.choose.compare`.
+        settings: `seeds`, `test_size`, `watch`, `steward` and `purpose` of
+            `privet.protect.choose.compare`.
 
     Returns:
         A `Comparison`: a table in a notebook, `to_json()`, `recommendation`.

@@ -34,9 +34,8 @@ from privet.errors import (
     SchemaError,
     UnknownColumn,
 )
-from privet.protect.base import Model, Protection, Rows
-from privet.protect.plain import Plain
-from privet.protect.rows import rows_of, rows_of_arrays
+from privet.protect.base import Model, Protection, Rows, Unread
+from privet.protect.rows import rows_of_arrays, unread
 
 if TYPE_CHECKING:
     from privet.estimators.base import Estimator
@@ -92,22 +91,46 @@ class Prepared(Protocol):
     def classes(self) -> Array | None:
         """(K,) classes; None for regression."""
 
-    def rows(self, model: Model, protection: Protection) -> tuple[Inputs, Rows]:
-        """Encode as the model needs it, and refuse what the protection cannot cover."""
+    def rows(self, model: Model) -> tuple[Inputs, Unread]:
+        """Say how the model's rows are encoded, and how to read them."""
 
 
-def prepare(estimator: Estimator, X: Any, y: Any, sample_weight: Any) -> Prepared:
-    """Check what a caller passed to fit.
+def prepare(
+    estimator: Estimator, X: Any, y: Any, sample_weight: Any, protection: Protection
+) -> Prepared:
+    """Check what a caller passed to fit; the cells of what a schema declares are not looked at.
 
     Raises:
         InvalidInput: it cannot be learnt from.
+        MissingBounds: no schema declares bounds, and training is not in the clear.
     """
+    private = not protection.in_the_clear
     if isinstance(X, Dataset):
-        return _declared(estimator, _own_target(estimator, X, y), sample_weight)
+        return _declared(estimator, _own_target(estimator, X, y), sample_weight, private)
+    if y is None:
+        raise InvalidInput(f"{type(estimator).__name__} requires y to be passed, but the target "
+                           "y is None", remedy="fit(X, y)   # or fit(pv.read(...))")
     schema = estimator._declared_schema(X, y)
-    if schema is None:
-        return _bare(estimator, X, y, sample_weight)
-    return _declared(estimator, _dataset(estimator, X, y, schema), sample_weight)
+    if schema is not None:
+        return _declared(estimator, _dataset(estimator, X, y, schema), sample_weight, private)
+    if private:
+        # Before a look at the cells, which scikit-learn's messages may show.
+        raise _boundless(estimator, X, protection)
+    return _bare(estimator, X, y, sample_weight)
+
+
+def _boundless(estimator: Estimator, X: Any, protection: Protection) -> MissingBounds:
+    """What to write where bare arrays meet a protection that needs bounds."""
+    kind = "classes=[0, 1]" if estimator._task == "classes" else "target_range=(0.0, 1.0)"
+    shape: tuple[int, ...] = getattr(X, "shape", ())
+    return MissingBounds(
+        f"bare arrays declare no bounds, and {protection.label} must not take them from the data",
+        value=f"{shape[1]} columns without bounds" if len(shape) == 2 else "no bounds",
+        bound="the least and greatest value of each column, and of the target, as known without "
+        "these rows",
+        remedy=f"{type(estimator).__name__}(protect=..., "
+        f"schema=pv.Schema.for_arrays(low=[...], high=[...], {kind}))",
+    )
 
 
 def schema_of(schema: Any) -> Schema:
@@ -130,8 +153,7 @@ class _Bare:
     names: tuple[str, ...]
     classes: Array | None
 
-    def rows(self, model: Model, protection: Protection) -> tuple[Inputs, Rows]:
-        del protection  # it refuses by the facts: nothing is declared
+    def rows(self, model: Model) -> tuple[Inputs, Unread]:
         if model.encoding != "scaled":
             raise MissingBounds(
                 f"the {model.name} model needs bins, which bare arrays do not declare",
@@ -140,14 +162,15 @@ class _Bare:
             )
         count = None if self.classes is None else len(self.classes)
         rows = rows_of_arrays(self.x, self.y, classes=count, weight=self.weight)
-        return Inputs(self.names), rows
+        return Inputs(self.names), Unread(rows.facts, lambda: rows)
 
 
 def _bare(estimator: Estimator, X: Any, y: Any, sample_weight: Any) -> _Bare:
     classifies = estimator._task == "classes"
     x, y = validate_data(estimator, X, y, dtype=np.float64, y_numeric=not classifies)
-    weight = _weights(sample_weight, x)
-    if weight is not None:
+    weight = None
+    if sample_weight is not None:
+        weight = _weights(sample_weight, x)
         # No weight is no row: nothing of it may show, not even in the order of the others.
         x, y, weight = x[weight > 0], y[weight > 0], weight[weight > 0]
     names = getattr(estimator, "feature_names_in_", None)
@@ -164,9 +187,7 @@ def _bare(estimator: Estimator, X: Any, y: Any, sample_weight: Any) -> _Bare:
     return _Bare(x, y, weight, tuple(map(str, names)), classes)
 
 
-def _weights(sample_weight: Any, x: Array) -> Array | None:
-    if sample_weight is None:
-        return None
+def _weights(sample_weight: Any, x: Array) -> Array:
     try:
         sample_weight = np.asarray(sample_weight, dtype=np.float64)
         numbers = True
@@ -188,27 +209,31 @@ def _weights(sample_weight: Any, x: Array) -> Array | None:
 @dataclass(frozen=True)
 class _Declared:
     data: Dataset
-    weight: Array | None
+    weight: Any
     classes: Array | None
+    private: bool
 
-    def rows(self, model: Model, protection: Protection) -> tuple[Inputs, Rows]:
-        private = not isinstance(protection, Plain)
-        rows = rows_of(self.data, model, private=private)
-        if not private:
-            _require_two(rows.y, self.data.schema.required_target())
-        else:
-            self.data.check_units()
-        if self.weight is not None:
-            if len(self.weight) != len(rows.x):
-                raise InvalidInput("sample_weight differs in length from the rows used",
-                                   value=len(self.weight), bound=f"{len(rows.x)}")
-            weight = self.weight if rows.weight is None else self.weight * rows.weight
-            rows = replace(rows, weight=weight)
+    def rows(self, model: Model) -> tuple[Inputs, Unread]:
         names = tuple(Encoder(self.data.schema, model.encoding).names)
-        return Inputs(names, self.data.schema, model.encoding), rows
+        promised = unread(self.data, model, private=self.private)
+        return Inputs(names, self.data.schema, model.encoding), promised.then(self._checked)
+
+    def _checked(self, rows: Rows) -> Rows:
+        """The rows with the caller's weights; in the clear, a target that varies."""
+        if not self.private:
+            _require_two(rows.y, self.data.schema.required_target())
+        if self.weight is None:
+            return rows
+        own = _weights(self.weight, np.empty((_num_samples(self.weight), 1)))
+        if len(own) != len(rows.x):
+            raise InvalidInput("sample_weight differs in length from the rows used",
+                               value=len(own), bound=f"{len(rows.x)}")
+        return replace(rows, weight=own if rows.weight is None else own * rows.weight)
 
 
-def _declared(estimator: Estimator, data: Dataset, sample_weight: Any) -> _Declared:
+def _declared(
+    estimator: Estimator, data: Dataset, sample_weight: Any, private: bool
+) -> _Declared:
     target = data.schema.required_target()
     if target.is_classes != (estimator._task == "classes"):
         kind = "classes" if target.is_classes else "a number"
@@ -221,11 +246,7 @@ def _declared(estimator: Estimator, data: Dataset, sample_weight: Any) -> _Decla
     features = [column.name for column in data.schema.features]
     estimator.n_features_in_ = len(features)
     estimator.feature_names_in_ = np.array(features, dtype=object)
-    classes = Encoder(data.schema).classes
-    weight = None
-    if sample_weight is not None:
-        weight = _weights(sample_weight, np.empty((_num_samples(sample_weight), 1)))
-    return _Declared(data, weight, classes)
+    return _Declared(data, sample_weight, Encoder(data.schema).classes, private)
 
 
 def _own_target(estimator: Estimator, data: Dataset, y: Any) -> Dataset:
@@ -239,9 +260,6 @@ def _own_target(estimator: Estimator, data: Dataset, y: Any) -> Dataset:
 
 
 def _dataset(estimator: Estimator, X: Any, y: Any, schema: Schema) -> Dataset:
-    if y is None:
-        raise InvalidInput(f"{type(estimator).__name__} requires y to be passed, but the target "
-                           "y is None", remedy="fit(X, y)   # or fit(pv.read(...))")
     target = schema.required_target().name
     names = [column.name for column in schema.features]
     if not schema.unit.is_row:

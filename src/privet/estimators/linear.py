@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -71,18 +72,18 @@ class LogisticRegression(ClassifierBase):
             "logistic", classes=classes, l2=l2, max_iter=self.max_iter, tol=self.tol
         )
 
-    def _reweigh(self, rows: Rows, classes: Array | None, protection: Protection) -> Rows:
+    def _reweighing(
+        self, classes: Array | None, protection: Protection
+    ) -> Callable[[Rows], Rows]:
         if self.class_weight is None or classes is None:
-            return rows
-        each = self._class_weights(rows, classes, protection)
-        weight = np.ones(len(rows.y)) if rows.weight is None else rows.weight
-        return replace(rows, weight=weight * each[rows.y])
-
-    def _class_weights(self, rows: Rows, classes: Array, protection: Protection) -> Array:
+            return lambda rows: rows
         if isinstance(self.class_weight, str) and self.class_weight == "balanced":
             refuse_balanced(protection)
-            counts = np.bincount(rows.y, weights=rows.weight, minlength=len(classes))
-            return np.asarray(counts.sum() / (len(classes) * np.maximum(counts, 1e-300)))
+            return lambda rows: _reweighed(rows, _balancing(rows, len(classes)))
+        each = self._class_weights(classes)
+        return lambda rows: _reweighed(rows, each)
+
+    def _class_weights(self, classes: Array) -> Array:
         if not isinstance(self.class_weight, dict):
             raise InvalidInput("unknown class_weight", value=self.class_weight,
                                bound='None, "balanced" or {class: weight}',
@@ -96,6 +97,17 @@ class LogisticRegression(ClassifierBase):
                 raise InvalidInput(f"the weight of class {label!r} must be finite and not negative",
                                    value=weight)
         return np.array([float(self.class_weight.get(label, 1.0)) for label in known])
+
+
+def _reweighed(rows: Rows, each: Array) -> Rows:
+    weight = np.ones(len(rows.y)) if rows.weight is None else rows.weight
+    return replace(rows, weight=weight * each[rows.y])
+
+
+def _balancing(rows: Rows, classes: int) -> Array:
+    """(K,) weights under which all classes weigh the same; a function of the rows."""
+    counts = np.bincount(rows.y, weights=rows.weight, minlength=classes)
+    return np.asarray(counts.sum() / (classes * np.maximum(counts, 1e-300)))
 
 
 class Ridge(RegressorBase):

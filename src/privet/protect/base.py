@@ -4,10 +4,10 @@ A protection never sees files, schemas or estimators. It gets a `Model` (pure fu
 (encoded numbers, by owner) whose `Facts` are public, a `Watch` for progress and cancellation,
 and a `Steward`. `fit` is one fixed sequence for all of them:
 
-    1. plan, admit   guarantee and expected cost, from public facts alone; refuses what cannot
-               work, and fits beyond those that the budget was given for
-    2. decide, reserve   through the steward
-    3. run     the only step that reads private rows
+    1. plan    guarantee and expected cost, from public facts alone; refuses what cannot work
+    2. decide, reserve, admit   through the steward; then fits beyond those that the budget was
+               given for are refused, and the reservation goes back
+    3. read, run   the only steps that look at private cells; whatever fails here is spent
     4. commit  through the steward, with what was measured
 
 so that nothing is spent on a request which text and schema already rule out, and nothing runs
@@ -130,6 +130,26 @@ class Rows:
     owner: Array | None = None
 
 
+@dataclass(frozen=True)
+class Unread:
+    """Rows that nobody has looked at yet.
+
+    Reading decides what an error says and whether there is one, so it belongs behind the
+    reservation: refusals that depend on cells would otherwise be answers free of charge.
+
+    Attributes:
+        facts: what is public about the rows.
+        read: gives the rows; called once, after their use was granted.
+    """
+
+    facts: Facts
+    read: Callable[[], Rows]
+
+    def then(self, change: Callable[[Rows], Rows]) -> Unread:
+        """The same, with one more step of reading."""
+        return Unread(self.facts, lambda: change(self.read()))
+
+
 class Watch(Protocol):
     """Someone who looks on: gets progress, may stop the run."""
 
@@ -219,6 +239,8 @@ class Protection(ABC):
 
     name: ClassVar[str]
     """One word, as `--protect` takes it."""
+    in_the_clear: ClassVar[bool] = False
+    """True where whoever gets the model may learn anything of the rows."""
     exact_timing: ClassVar[bool] = True
     """False where exact seconds and bytes would be an un-noised function of private rows."""
 
@@ -253,21 +275,21 @@ class Protection(ABC):
     def fit(
         self,
         model: Model,
-        rows: Rows,
+        rows: Rows | Unread,
         *,
         steward: Steward | None = None,
         watch: Watch | None = None,
         purpose: str = "",
     ) -> Result:
-        """Plan, decide, reserve, run, commit.
+        """Plan, decide, reserve, read, run, commit.
 
         Raises:
             Refused: the policy or the budget says no; nothing was read.
+            DataError: the rows are not what the schema says; what was reserved is spent.
             Cancelled: the watcher stopped the run; what was reserved is spent.
         """
         steward = steward or NullSteward()
         plan = self.plan(model, rows.facts)
-        self.admit(model)
         request = Request(
             action="fit",
             data_set=rows.facts.data_set,
@@ -276,10 +298,12 @@ class Protection(ABC):
             parameters={"model": model.name, "protection": self.label, **plan.settings},
         )
         with spending(steward, request) as spend:
+            self.admit(model)
             spend.touch()
+            held = rows.read() if isinstance(rows, Unread) else rows
             started = time.perf_counter()
             with PeakMemory() as memory:
-                outcome = self.run(model, rows, plan, watch or Unwatched())
+                outcome = self.run(model, held, plan, watch or Unwatched())
             cost = Cost(
                 seconds=time.perf_counter() - started,
                 peak_memory=memory.peak,

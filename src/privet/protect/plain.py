@@ -25,6 +25,7 @@ class Plain(Protection):
     """
 
     name: ClassVar[str] = "plain"
+    in_the_clear: ClassVar[bool] = True
 
     def plan(self, model: Model, facts: Facts) -> Plan:
         """Nothing to refuse: any rows will do."""

@@ -36,6 +36,7 @@ def plan(
 
     Raises:
         InvalidInput: a sampling rate was asked for.
+        InvalidBudget: the noise cannot be rounded safely.
     """
     if private.sampling_rate not in (None, 1):
         raise InvalidInput(
@@ -63,7 +64,8 @@ def plan(
     if private.step_size is not None:
         # A step that the user gave is kept.
         settings = replace(settings, step_size=private.step_size, growth=1.0, shrinkage=1.0)
-    draws = fits * (settings.steps * (facts.features + 1) * facts.outputs + facts.features)
+    draws_of_a_step = (facts.features + 1) * facts.outputs
+    draws = fits * (settings.steps * draws_of_a_step + facts.features)
     split = accounting.split_delta(epsilon, delta, draws)
     mu = accounting.mu_for(epsilon, split["mechanism"], private.relation) / math.sqrt(fits)
     noise = math.sqrt(settings.steps / (1 - settings.mean_share)) / mu
@@ -72,6 +74,9 @@ def plan(
     if share > 0:
         mean = Gaussian(1 / (mu * math.sqrt(share)), fits, what="sum of features")
         events.insert(0, mean)
+    most = MOST * units if private.relation == "add-remove" else units
+    for event, size in ((events[0], facts.features), (events[-1], draws_of_a_step)):
+        check_grid(size=size, noise_multiplier=event.noise_multiplier, count=most)
     record = {
         "method": "linear",
         **asdict(settings),

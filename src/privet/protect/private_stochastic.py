@@ -7,12 +7,13 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from privet.dp import accounting, training
+from privet.dp.clipping import check_grid
 from privet.dp.events import Event, Gaussian, PoissonGaussian
 from privet.dp.sampling import exact_rate
 from privet.dp.stochastic_defaults import StochasticSettings, stochastic_settings
 from privet.entropy import Stream
 from privet.protect.base import Facts, Model, Outcome, Rows, Watch, step
-from privet.protect.private_linear import box_of, most_units, private_mean, units_of
+from privet.protect.private_linear import MOST, box_of, most_units, private_mean, units_of
 
 if TYPE_CHECKING:
     from privet.protect.private import Private
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
 def plan(
     private: Private, model: Model, facts: Facts, units: int, epsilon: float, delta: float
 ) -> tuple[dict[str, Any], tuple[Event, ...], dict[str, float]]:
-    """Settings, events and the parts of delta."""
+    """Settings, events and the parts of delta.
+
+    Raises:
+        InvalidInput, InvalidBudget: what is noised cannot be rounded safely.
+    """
     parameters = training.count_parameters(model.init(0, facts.features, facts.outputs))
     settings = stochastic_settings(units=units, parameters=parameters)
     settings = replace(
@@ -45,6 +50,10 @@ def plan(
         relation=private.relation,
         beside=before,
     )
+    most = MOST * units if private.relation == "add-remove" else units
+    training.gradient_bound(parameters, most, settings, noise)
+    for event in before:
+        check_grid(size=facts.features, noise_multiplier=event.noise_multiplier, count=most)
     what = "sum of clipped gradients"
     last: Event = Gaussian(noise, fits * settings.steps, what)
     if settings.rate < 1:

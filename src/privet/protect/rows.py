@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from privet.errors import DataError
-from privet.protect.base import Facts, Model, Rows
+from privet.protect.base import Facts, Model, Rows, Unread
 
 if TYPE_CHECKING:
     from privet.data import Dataset
@@ -21,31 +22,53 @@ _ORIGINS = {
 }
 
 
-def rows_of(data: Dataset, model: Model, *, private: bool = False) -> Rows:
-    """Encode a data set as the model needs it, and state what is public about it.
+def unread(data: Dataset, model: Model, *, private: bool = False) -> Unread:
+    """State what is public about a data set; it is encoded for the model only when it is read.
 
-    Everything in `Facts` except the number of rows and units comes from the schema alone.
+    Everything in `Facts` except the number of rows and units comes from the schema alone, and
+    so does whether this function raises, but for a source that cannot be read at all.
 
     Args:
         data: rows with a schema.
         model: says how to encode.
-        private: keep a place, of weight 0, for every row that a missing value drops: the number
-            of rows and units is then no function of the cells.
+        private: keep a place, of weight 0, for every row that a missing value drops, so that
+            the number of rows and units is no function of the cells; and doubt that a row is a
+            person where an identifier repeats (`Dataset.check_units`).
 
     Raises:
-        SchemaError: no target is named, or the data are at odds with the schema.
+        SchemaError: no target is named, or no column to learn from.
+        UnknownColumn: the target or the unit's id is not in the data.
         DataError: there are no rows.
     """
-    encoded = data.encode(encoding=model.encoding, keep_dropped=private)
-    schema, target, bounds = data.schema, encoded.target, encoded.bounds
-    n, features = encoded.x.shape
-    _require_rows(n, data.name)
+    facts = facts_of(data, model)
+    return Unread(facts, lambda: _read(data, model, facts, private=private))
+
+
+def rows_of(data: Dataset, model: Model, *, private: bool = False) -> Rows:
+    """Read what `unread` promises, at once.
+
+    Raises:
+        SchemaError, DataError: the data are at odds with the schema, or empty.
+        Refused: `private`, and an identifier shows that a row may not be a person.
+    """
+    return unread(data, model, private=private).read()
+
+
+def facts_of(data: Dataset, model: Model) -> Facts:
+    """What is public about a data set that the model will be trained on; see `unread`."""
+    from privet.data import Encoder
+
+    schema = data.schema
+    target, encoder = schema.required_target(), Encoder(schema, model.encoding)
+    data.require(target.name)
+    rows, units = data.sizes()
+    _require_rows(rows, data.name)
+    bounds = encoder.bounds
     classes = len(target.classes) if target.classes is not None else None
-    unit, units = _numbered(encoded.unit, n)
     ranged = classes is None and target.low is not None and target.high is not None
-    facts = Facts(
-        rows=n,
-        features=features,
+    return Facts(
+        rows=rows,
+        features=len(encoder.names),
         outputs=outputs_for(classes),
         classes=classes,
         low=None if bounds is None else bounds.low,
@@ -57,11 +80,24 @@ def rows_of(data: Dataset, model: Model, *, private: bool = False) -> Rows:
         max_rows=schema.unit.max_rows,
         bounds_from=schema.bounds_from,
         data_set=data.name,
-        missing=tuple(encoded.missing_bounds),
+        missing=tuple(encoder.missing_bounds),
         provenance=(_ORIGINS[schema.bounds_from],),
         bounds_claim=schema.bounds_claim,
     )
-    return Rows(x=encoded.x, y=encoded.y, facts=facts, unit=unit, weight=encoded.weight)
+
+
+def _read(data: Dataset, model: Model, facts: Facts, *, private: bool) -> Rows:
+    if private:
+        data.check_units()
+    encoded = data.encode(encoding=model.encoding, keep_dropped=private)
+    rows = len(encoded.x)
+    units = rows if encoded.unit is None else int(encoded.unit.max()) + 1
+    if private and (rows, units) != (facts.rows, facts.units):
+        raise DataError("the data changed while they were read", value=f"{rows} rows",
+                        bound=f"the {facts.rows} counted first",
+                        remedy="a copy of the data that nobody writes to")
+    facts = replace(facts, rows=rows, units=units)
+    return Rows(x=encoded.x, y=encoded.y, facts=facts, unit=encoded.unit, weight=encoded.weight)
 
 
 def rows_of_arrays(
@@ -107,10 +143,3 @@ def _require_rows(n: int, name: str | None) -> None:
     if n == 0:
         raise DataError(f"no rows to learn from{f' in {name}' if name else ''}", value=0,
                         bound="at least 1 row")
-
-
-def _numbered(unit: Array | None, n: int) -> tuple[Array | None, int]:
-    if unit is None:
-        return None, n
-    names, numbers = np.unique(unit, return_inverse=True)
-    return numbers.astype(np.int64), len(names)

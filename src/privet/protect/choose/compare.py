@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from privet.claims import Cost, DPGuarantee, Guarantee
+from privet.claims import (
+    Cost,
+    DPGuarantee,
+    Guarantee,
+    NoGuarantee,
+    NullSteward,
+    Request,
+    Steward,
+    spending,
+)
 from privet.data.types import Target
-from privet.errors import Cancelled, InvalidInput, PrivetError, Refused, whole
-from privet.protect.base import Array, Model, Protection, Result, Rows, Unwatched, Watch, step
+from privet.errors import Cancelled, InvalidInput, PrivetError, Refused, fraction, whole
+from privet.protect.base import (
+    Array,
+    Facts,
+    Model,
+    Protection,
+    Result,
+    Rows,
+    Unread,
+    Unwatched,
+    Watch,
+    step,
+)
 from privet.protect.choose import score
 from privet.protect.choose.comparison import Comparison, Entry, refused
 from privet.protect.choose.made import call, made_with
 from privet.protect.choose.release import central, composed, release_line
 from privet.protect.choose.splits import Split, splits_of, training_facts, training_rows
-from privet.protect.plain import Plain
 
 if TYPE_CHECKING:
     from privet.data import Dataset
@@ -30,6 +50,8 @@ def compare(
     seeds: int = 5,
     test_size: float = 0.25,
     watch: Watch | None = None,
+    steward: Steward | None = None,
+    purpose: str = "",
 ) -> Comparison:
     """Compare protections on the same data, model and splits.
 
@@ -45,9 +67,13 @@ def compare(
         seeds: number of splits; fewer than two give no interval and no recommendation.
         test_size: share of the rows held out, in (0, 1).
         watch: hears of len(protections) * seeds steps, and may stop the run.
+        steward: who grants and records that the rows are used; asked once, for all fits
+            together and without a guarantee, since the figures have none. None for nobody.
+        purpose: why, for the steward.
 
     Raises:
         PrivetError: every protection refused (their own error if there is only one).
+        Refused: the steward says no.
         DataError: the data are too small to split, or the target is constant.
         Cancelled: the watcher stopped the run.
 
@@ -55,7 +81,7 @@ def compare(
     * None for the comparison: its scores are exact functions of private rows, for the curator
       only. `Comparison.release` says so, with what its private fits compose to.
     """
-    from privet.protect.rows import rows_of
+    from privet.protect.rows import unread
 
     target = data.schema.target
     if target is None:
@@ -63,12 +89,9 @@ def compare(
             "the schema names no target to predict",
             remedy='data = pv.read("data.csv", schema="schema.toml", target="outcome")',
         )
-    private = any(not isinstance(protection, Plain) for protection in protections)
-    if private:
-        data.check_units()
-    rows = rows_of(data, model, private=private)
+    private = any(not protection.in_the_clear for protection in protections)
     return compare_rows(
-        rows,
+        unread(data, model, private=private),
         model,
         protections,
         target=target,
@@ -76,11 +99,13 @@ def compare(
         seeds=seeds,
         test_size=test_size,
         watch=watch,
+        steward=steward,
+        purpose=purpose,
     )
 
 
 def compare_rows(
-    rows: Rows,
+    rows: Rows | Unread,
     model: Model,
     protections: Sequence[Protection],
     *,
@@ -89,16 +114,39 @@ def compare_rows(
     seeds: int = 5,
     test_size: float = 0.25,
     watch: Watch | None = None,
+    steward: Steward | None = None,
+    purpose: str = "",
 ) -> Comparison:
-    """`compare` on rows that are encoded already."""
+    """`compare` on rows that are encoded already, or will be once their use is granted."""
     if not protections:
         raise InvalidInput("nothing to compare", remedy="protections=[pv.Plain()]")
     numbers = tuple(range(whole(seeds=seeds)))
-    splits = splits_of(rows, target, seeds=numbers, test_size=test_size)
+    fraction(test_size=test_size)
     runs = [_Run(label, p) for label, p in _labelled(protections)]
-    _plan_all(runs, model, rows, splits)
-    baselines = _run_all(runs, model, rows, splits, target, watch or Unwatched())
-    _refuse_if_all(runs)
+    _plan_all(runs, model, training_facts(rows.facts, test_size))
+    request = Request(
+        action="compare",
+        data_set=rows.facts.data_set,
+        guarantee=NoGuarantee(
+            assumptions=("the figures are for the curator's eyes and are not released",),
+        ),
+        purpose=purpose,
+        parameters={
+            "model": model.name,
+            "protections": [run.label for run in runs],
+            "seeds": len(numbers),
+            "test_size": test_size,
+        },
+    )
+    with spending(steward or NullSteward(), request) as spend:
+        spend.touch()
+        started = time.perf_counter()
+        held = rows.read() if isinstance(rows, Unread) else rows
+        splits = splits_of(held, target, seeds=numbers, test_size=test_size)
+        baselines = _run_all(runs, model, held, splits, target, watch or Unwatched())
+        _refuse_if_all(runs)
+        cost = Cost(seconds=time.perf_counter() - started)
+        spend.commit(request.guarantee, cost)
     sizes = len(splits[0].train), len(splits[0].test)
     release, epsilon, delta = _release(runs, test_size)
     return Comparison(
@@ -106,9 +154,9 @@ def compare_rows(
         target=target.name,
         model=model.name,
         classes=None if target.classes is None else len(target.classes),
-        rows=len(rows.y),
-        features=rows.facts.features,
-        unit=rows.facts.unit,
+        rows=len(held.y),
+        features=held.facts.features,
+        unit=held.facts.unit,
         test_size=test_size,
         seeds=numbers,
         train_rows=sizes[0],
@@ -158,15 +206,13 @@ def _labelled(protections: Sequence[Protection]) -> list[tuple[str, Protection]]
     return out
 
 
-def _plan_all(runs: list[_Run], model: Model, rows: Rows, splits: list[Split]) -> None:
-    """Find out who refuses before anything is trained; stop if all do."""
-    for facts in training_facts(rows, splits):
-        for run in runs:
-            if run.error is None:
-                try:
-                    run.protection.plan(model, facts)
-                except PrivetError as error:
-                    run.error = error
+def _plan_all(runs: list[_Run], model: Model, facts: Facts) -> None:
+    """Find out who refuses before anything is read; stop if all do."""
+    for run in runs:
+        try:
+            run.protection.plan(model, facts)
+        except PrivetError as error:
+            run.error = error
     _refuse_if_all(runs)
 
 

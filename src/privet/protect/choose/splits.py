@@ -5,13 +5,13 @@ The splits evaluate; they amplify nothing and hide nothing, so their seeds are p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from privet.data.types import Target
-from privet.errors import DataError, fraction
+from privet.errors import DataError
 from privet.protect.base import Array, Facts, Rows
 
 
@@ -32,7 +32,6 @@ def splits_of(
     Raises:
         DataError: too few rows or units, or nothing to learn in what is left to train on.
     """
-    fraction(test_size=test_size)
     _check_target(rows.y, target, "the data")
     return [_split(rows, target, seed, test_size) for seed in seeds]
 
@@ -103,10 +102,8 @@ def _facts(facts: Facts, rows: int, units: int) -> Facts:
     return replace(facts, rows=rows, units=units)
 
 
-def training_facts(rows: Rows, splits: list[Split]) -> Iterator[Facts]:
-    """The facts of each split, without copying its rows."""
-    for split in splits:
-        units = len(split.train)
-        if rows.unit is not None:
-            units = len(np.unique(rows.unit[split.train]))
-        yield _facts(rows.facts, len(split.train), units)
+def training_facts(facts: Facts, test_size: float) -> Facts:
+    """The facts of one split's training rows before it is drawn; the number of units is exact."""
+    units = facts.units or facts.rows
+    kept = units - math.ceil(units * test_size)
+    return _facts(facts, kept if facts.unit == "row" else facts.rows * kept // units, kept)
