@@ -46,6 +46,7 @@ ALLOWED = [
     ("ledger", "privet.govern.ledger", "import sqlite3"),
     ("governing", "privet.govern.x", "from privet.claims import Cost\nimport privet.errors"),
     ("jax_internals", "privet.graph.ops", "from jax.extend.core import Primitive"),
+    ("governing", "privet.govern.x", "from privet.entropy import secret_stream"),
     ("swallowed", "privet.dp.x", "try:\n    f()\nexcept ValueError:\n    g()"),
     ("length", "privet.dp.x", "x = 1\n" * MAX_LINES),
 ]

@@ -1,0 +1,29 @@
+"""A tamper-evident record of every use of personal data.
+
+Entries are chained, signed and kept in a Merkle tree; receipts are checked offline. What it
+shows and what it cannot show stands at `Ledger`.
+"""
+
+from __future__ import annotations
+
+from privet.govern.ledger.canonical import canonical, keyed_hash
+from privet.govern.ledger.keys import SigningKey
+from privet.govern.ledger.ledger import Ledger
+from privet.govern.ledger.receipt import Cosignature, Receipt, check, cosign, extends
+from privet.govern.ledger.records import Entry, Head
+from privet.govern.ledger.writing import Transaction
+
+__all__ = [
+    "Cosignature",
+    "Entry",
+    "Head",
+    "Ledger",
+    "Receipt",
+    "SigningKey",
+    "Transaction",
+    "canonical",
+    "check",
+    "cosign",
+    "extends",
+    "keyed_hash",
+]
