@@ -135,6 +135,11 @@ def test_caveats_are_shown_and_only_where_they_hold():
     ]
 
 
+def test_a_delta_that_makes_the_claim_hollow_is_a_caveat():
+    assert any("0.5 nothing is promised" in note for note in dp(delta=0.5).caveats())
+    assert not any("promised" in note for note in dp(delta=0.01).caveats())
+
+
 def test_joint_caveats_say_each_thing_once():
     joint = JointGuarantee(parts=(dp(secret_noise=False), dp(secret_noise=False)))
     assert len(joint.caveats()) == len(set(joint.caveats())) == 2

@@ -99,6 +99,10 @@ class NoGuarantee(Guarantee):
         return "no privacy guarantee: trained in the clear"
 
 
+LARGE_DELTA = 0.02
+"""Above it, the chance that the bound of a `DPGuarantee` fails is one of its caveats."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DPGuarantee(Guarantee):
     r"""Central (epsilon, delta)-differential privacy of what was released.
@@ -151,6 +155,8 @@ class DPGuarantee(Guarantee):
 
     def caveats(self) -> tuple[str, ...]:
         notes = super().caveats()
+        if self.delta > LARGE_DELTA:
+            notes = (f"a large delta: with a chance of {self.delta:.2g} nothing is promised", *notes)
         if not self.secret_noise:
             notes = ("reproducible noise: no privacy against anyone who knows the seed", *notes)
         return notes

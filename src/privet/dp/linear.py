@@ -158,7 +158,8 @@ def train_linear(
 
     Formal guarantees: for fixed `centre`, the sum of each step changes by at most `clip` in
     Euclidean norm when one unit's rows are replaced by nothing. What rounding to the noise's
-    grid adds is within the 2^-10 by which the clip is shrunk (`clipping.check_grid`).
+    grid adds is within the 2^-10 by which the clip is shrunk (`clipping.check_grid`), if compiled
+    residuals of a unit depend on nothing but it (proofs/noise-on-a-grid.md, section 5).
     Non-finite rows and gradients contribute exactly 0.
 
     Raises:

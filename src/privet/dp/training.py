@@ -113,7 +113,8 @@ def train_stochastic(
     Formal guarantees: each yielded value is a function of earlier ones and of one Gaussian
     release on a Poisson sample at `settings.rate`; no sample is cut short. One unit changes the
     released sum by at most `settings.clip`: gradients are float64, and what rounding adds is
-    within the 2^-10 by which the clip is shrunk (`mechanisms.clip_bound`). Rows and gradients
+    within the 2^-10 by which the clip is shrunk (`mechanisms.clip_bound`), if the compiled gradient
+    of a unit depends on nothing but it (proofs/noise-on-a-grid.md, section 5). Rows and gradients
     that are not finite contribute exactly 0; sample weights act before the clip.
 
     Raises:

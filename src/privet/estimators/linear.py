@@ -27,7 +27,9 @@ class LogisticRegression(ClassifierBase):
     sum_i weight_i * loss_i + ||w||^2 / (2 C), intercept not penalised.
 
     Args:
-        C: inverse strength of the penalty, above 0; inf for none.
+        C: inverse strength of the penalty, above 0; inf for none. Under `Private` a penalty
+            counts only beyond what noise and few steps do already, which at small epsilon is
+            more than that of the default (`privet.dp.linear_defaults.counted_penalty`).
         max_iter: most optimiser steps in the clear.
         tol: stop when no partial derivative of the mean loss (standardised columns) exceeds it.
         class_weight: None, {class: weight}, or "balanced" (refused unless in the clear, since
