@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -186,12 +185,13 @@ def _texts(array: _ArrayStruct, offset: int, length: int, valid: Array | None, *
         return out
     data = _bytes(array.buffers[2] + first, last - first) if last > first else b""
     text = data.decode("utf-8")
-    cuts = (ends - first).tolist()
+    there = slice(None) if valid is None else valid
+    cuts = ends - first
+    spans = zip(cuts[:-1][there].tolist(), cuts[1:][there].tolist(), strict=True)
     if len(text) == len(data):  # ASCII: byte offsets are character offsets
-        cells = [text[a:b] for a, b in pairwise(cuts)]
+        out[there] = [text[a:b] for a, b in spans]
     else:
-        cells = [data[a:b].decode("utf-8") for a, b in pairwise(cuts)]
-    out[:] = cells
+        out[there] = [data[a:b].decode("utf-8") for a, b in spans]
     return out
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -28,21 +28,22 @@ _CONFIG: dict[str, Any] = {
     "autoload_known_extensions": "false",
 }
 
+T = TypeVar("T")
 _SMALL_WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
 _LARGE_WHOLE = {"UBIGINT", "HUGEINT", "UHUGEINT"}
 _STAMPS = {"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "DATETIME"}
 
 
-class Field(NamedTuple):
+class Field(NamedTuple, Generic[T]):
     """How one column is asked for and put together.
 
     Attributes:
         parts: SQL expressions, each BOOLEAN, BIGINT, DOUBLE or VARCHAR.
-        build: makes the raw column of one batch from their pieces.
+        build: makes the raw column of one batch from their pieces, or several columns.
     """
 
     parts: tuple[str, ...]
-    build: Callable[[Sequence[Piece]], Array]
+    build: Callable[[Sequence[Piece]], T]
 
 
 def connect(path: str | None = None) -> duckdb.DuckDBPyConnection:
@@ -77,8 +78,8 @@ def file_pattern(path: str) -> str:
 
 
 def stream(
-    relation: Any, fields: Sequence[Field], size: int
-) -> Iterator[list[Array]]:
+    relation: Any, fields: Sequence[Field[T]], size: int
+) -> Iterator[list[T]]:
     """Yield the raw columns of `relation`, which selects the fields' parts in order."""
     width = sum(len(field.parts) for field in fields)
     batches = rechunk(
@@ -174,7 +175,7 @@ def explain(error: Exception, describe: str) -> DataError:
                      remedy="check that the file is complete and not still being written")
 
 
-def typed_field(column: str, kind: str) -> Field:
+def typed_field(column: str, kind: str) -> Field[Array]:
     """How to ask for a column of a DuckDB type (`kind`, as DuckDB names it)."""
     base = kind.split("(")[0]
     if base == "BOOLEAN":
