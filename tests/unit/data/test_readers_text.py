@@ -213,6 +213,18 @@ def test_bad_bytes_far_behind_the_head_are_named(file: Path) -> None:
         _read(file, lines)
 
 
+@pytest.mark.parametrize("cell", ["\0", "\x001", "1\0", "NA\0", f'"{SECRET}\0"'])
+def test_nul_bytes_are_refused_wherever_they_stand(file: Path, cell: str) -> None:
+    rows = b"1,xxxxxxxxxxxxxxxxxxxx\n" * 100_000  # more than the part that is read beforehand
+    for content in (f"a\0,b\n1,{cell}\n".encode(), f"a,b\n1,{cell}\n".encode(),
+                    b"a,b\n" + rows + f"2,{cell}\n".encode() + rows):
+        with pytest.raises(DataError, match=r"'rows.csv' holds a NUL byte") as caught:
+            _read(file, content)
+        assert SECRET not in str(caught.value) and "tr -d '\\000'" in str(caught.value)
+    with pytest.raises(DataError, match=r"NUL.*\n.*UTF-16"):
+        _read(file, "a,b\n1,2\n".encode("utf-16-le"))
+
+
 def test_a_torn_gzip_file(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv.gz"
     text = "a,b\n" + "".join(f"{i * 7919 % 10_007},{i}\n" for i in range(50_000))

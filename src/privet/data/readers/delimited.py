@@ -20,8 +20,8 @@ cannot hold beside others stay exact, as objects.
 Layout: the first line names the columns, unless one of its cells is a number; then the file has
 no header and the columns are column0, column1, ... The separator is the one of comma,
 semicolon, tab and bar that stands most often in the first line outside quotes (tab in a .tsv).
-A line with another number of cells raises; blank lines are skipped where there are two columns
-or more, and a missing value where there is one.
+A line with another number of cells raises, and so does a NUL byte; blank lines are skipped where
+there are two columns or more, and a missing value where there is one.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ def delimited_reader(path: str, *, describe: str, tabs: bool = False) -> Reader:
     """A reader of one delimited text file.
 
     Raises:
-        DataError: the file is empty, not UTF-8, or its first line names a column twice.
+        DataError: the file is empty, not UTF-8, holds a NUL byte, or its first line names a
+            column twice.
     """
     layout = sniff(path, describe=describe, tabs=tabs)
     numbers = {name: index for index, name in enumerate(layout.names)}
@@ -83,6 +84,8 @@ def delimited_reader(path: str, *, describe: str, tabs: bool = False) -> Reader:
                 yield from stream(rows, [field], size * len(wanted))
 
         for (columns,) in guarded(start, describe):
+            if any(map(_has_nul, columns)):
+                raise _nul(describe)
             yield dict(zip(wanted, columns, strict=True))
 
     note = "" if layout.header else ", without a header line"
@@ -109,7 +112,7 @@ def sniff(path: str, *, describe: str, tabs: bool = False) -> Layout:
     """Read the first line only.
 
     Raises:
-        DataError: nothing to read, not UTF-8, or a column named twice.
+        DataError: nothing to read, not UTF-8, a NUL byte, or a column named twice.
     """
     head = _head(path, describe)
     separator = "\t" if tabs else _separator(head)
@@ -144,6 +147,8 @@ def _head(path: str, describe: str) -> str:
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise DataError(f"{describe} is not UTF-8 text", bound="UTF-8",
                         remedy="iconv -f UTF-16 -t UTF-8 old.csv > new.csv")
+    if b"\0" in raw:
+        raise _nul(f"line {raw[: raw.index(0)].count(10) + 1} of {describe}")
     try:
         # Only the tail of the head may be half a character.
         return raw.decode("utf-8-sig", "strict" if len(raw) < _HEAD else "ignore")
@@ -151,6 +156,17 @@ def _head(path: str, describe: str) -> str:
         line = raw[: error.start].count(b"\n") + 1
     raise DataError(f"line {line} of {describe} is not UTF-8 text", bound="UTF-8",
                     remedy="iconv -f LATIN1 -t UTF-8 old.csv > new.csv")
+
+
+def _nul(where: str) -> DataError:
+    return DataError(f"{where} holds a NUL byte, which no text does", bound="UTF-8 text",
+                     remedy="tr -d '\\000' < old.csv > new.csv   # or iconv -f UTF-16 -t UTF-8")
+
+
+def _has_nul(column: Array) -> bool:
+    if column.dtype != object:
+        return False
+    return "\0" in "".join([cell for cell in column if type(cell) is str])
 
 
 def _separator(head: str) -> str:
