@@ -7,7 +7,7 @@ it until a person has replaced them. `privet.dp.draft.draft_private` writes one 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from privet.data.columns import Column
 from privet.data.identifiers import Evidence, has_decimal_commas, identifies, is_date, is_prose
 from privet.data.infer import infer
+from privet.data.names import NO_HEADER, like_cells
 from privet.data.schema import Schema
 from privet.data.types import Unit
 from privet.data.values import POINTS, Array, Batch, label
@@ -57,7 +58,7 @@ def draft(source: Any, *, target: str | None = None, drop_identifiers: bool = Tr
         name: _settled(column, looks[name], drop=drop_identifiers, is_target=name == target)
         for name, column in guessed.columns.items()
     }
-    return replace(guessed, columns=columns, comment=_top(opened.describe))
+    return replace(guessed, columns=columns, comment=_top(opened.describe, opened.columns))
 
 
 UNIT_HINT = (
@@ -67,8 +68,9 @@ UNIT_HINT = (
 """What a draft cannot know, for the top of its file."""
 
 
-def _top(describe: str) -> str:
-    return (
+def _top(describe: str, names: Sequence[str]) -> str:
+    doubt = f"CHECK THE DATA: {NO_HEADER}.\n" if like_cells(names) else ""
+    return doubt + (
         f"First draft of a schema, written from {describe}.\n"
         "THIS FILE CONTAINS PRIVATE VALUES: least and greatest numbers and categories of its "
         "rows.\n"

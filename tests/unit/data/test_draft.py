@@ -10,6 +10,7 @@ import pytest
 
 from privet.data import Dataset, Schema, read
 from privet.data.draft import FROM_DATA, draft
+from privet.data.readers import open_source
 from privet.data.values import POINTS
 from privet.errors import DataError, UnknownColumn
 
@@ -163,6 +164,26 @@ def test_numbers_beyond_any_bound_do_not_stop_a_draft() -> None:
     low, high = found.columns["huge"].bounds or (0.0, 0.0)
     assert np.isfinite([low, high]).all() and low < 3 < high
     assert found.columns["infinite"].kind in ("integer", "number")
+
+
+@pytest.mark.parametrize("cell", ["roe@example.org", "1980-01-31", "long " * 14])
+def test_a_first_row_taken_for_a_header_is_doubted_and_not_shown(
+    tmp_path: Path, cell: str
+) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(f"Jane Roe,{cell},Rome\n" + "".join(f"J {i},x,Oslo\n" for i in range(9)))
+    doubt = "the first line is taken for the header"
+    assert doubt in str(draft(path).comment)
+    for call in (lambda: draft(path, target="rom"), lambda: read(path, target="Jane"),
+                 lambda: open_source(path).batches(["Roma"])):
+        with pytest.raises(UnknownColumn, match=doubt) as caught:
+            call()
+        for name in ("Jane Roe", cell.strip(), "Rome"):
+            assert name not in str(caught.value)
+    path.write_text("name,mail,city\n" + path.read_text())
+    assert doubt not in str(draft(path).comment)
+    with pytest.raises(UnknownColumn, match="perhaps city"):
+        draft(path, target="cty")
 
 
 def test_what_cannot_be_drafted(tmp_path: Path) -> None:

@@ -7,15 +7,15 @@ source came in.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 
+from privet.data.names import unknown_column
 from privet.data.values import Array, Batch, canonical, is_missing
-from privet.errors import DataError, InvalidInput, UnknownColumn, whole
+from privet.errors import DataError, InvalidInput, whole
 
 MARKS = frozenset({"", "NULL", "null", "NA", "NaN", "nan"})
 """Text that means a missing value, in every source and after stripping blanks, beside a real
@@ -75,9 +75,7 @@ def check_known(names: tuple[str, ...], known: tuple[str, ...]) -> None:
                            remedy=f"columns=[{known[0]!r}]")
     for name in names:
         if name not in known:
-            shown = ", ".join(map(repr, known[:8])) + (", ..." if len(known) > 8 else "")
-            raise UnknownColumn("no such column in the data", value=name, bound=f"one of {shown}",
-                                remedy="a column name as the data write it")
+            raise unknown_column(name, known, where="the data have")
     if len(set(names)) < len(names):
         raise InvalidInput("a column is named twice", value=list(names), bound="each at most once")
 
@@ -91,11 +89,13 @@ def unique_names(names: Iterable[Any], *, describe: str) -> tuple[str, ...]:
     found = tuple(str(name) for name in names)
     if not found:
         raise DataError(f"{describe} has no columns", bound="at least one column")
-    twice = [name for name, count in Counter(found).items() if count > 1]
-    if twice:
-        raise DataError(
+    first: dict[str, int] = {}
+    for place, name in enumerate(found, start=1):
+        if first.setdefault(name, place) == place:
+            continue
+        raise DataError(  # by their places: a file without a header would show its cells
             f"{describe} has two columns with one name",
-            value=twice[0],
+            value=f"columns {first[name]} and {place}",
             bound="every column name once",
             remedy="rename one of them in the source",
         )

@@ -129,8 +129,9 @@ def sniff(path: str, *, describe: str, tabs: bool = False) -> Layout:
                         remedy="name,age,city")
     if any(re.fullmatch(f"{_WHOLE}|{_DECIMAL}", cell.strip()) for cell in cells):
         return Layout(tuple(f"column{i}" for i in range(len(cells))), False, separator)
+    header = f"the first line of {describe}, taken for the header,"
     names = [cell.strip() or f"column{i}" for i, cell in enumerate(cells)]
-    return Layout(unique_names(names, describe=describe), True, separator)
+    return Layout(unique_names(names, describe=header), True, separator)
 
 
 def _head(path: str, describe: str) -> str:
