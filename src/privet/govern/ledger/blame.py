@@ -2,8 +2,8 @@
 
 A hash says only that something differs. But most fields can be derived from elsewhere: `prev`
 and `key` from the entries before, `commitment` from the payload, `time` and `kind` from the
-copies inside the payload, `chain` from the next entry. Putting the derived values back one
-subset at a time finds those that restore the stored chain hash.
+copies inside the payload or its redaction, `chain` from the next entry. Putting the derived
+values back one subset at a time finds those that restore the stored chain hash.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ class Expected(NamedTuple):
     next_prev: bytes | None
     entries: int
     signed: Callable[[bytes], bool]
+    redaction: dict[str, Any]
 
 
 class Blame(NamedTuple):
@@ -84,7 +85,7 @@ def blame(ledger: str, row: Raw, expected: Expected) -> Blame:
     if own == row.chain:
         return _consistent(row, expected, committed)
     derived = {"commitment": committed, "prev": expected.prev, "key": expected.key}
-    derived |= _inside(row.text)
+    derived |= _redacted(expected.redaction) if row.text is None else _inside(row.text)
     known: list[tuple[str, Any]] = [
         (name, value)
         for name, value in derived.items()
@@ -136,3 +137,13 @@ def _inside(text: str | None) -> dict[str, Any]:
         return {}
     found = {name: inner.get(name) for name in ("time", "kind")}
     return {name: value for name, value in found.items() if isinstance(value, str)}
+
+
+def _redacted(facts: dict[str, Any]) -> dict[str, Any]:
+    """Time, kind and commitment as the redaction of the entry repeats them."""
+    found: dict[str, Any] = {name: facts.get(name) for name in ("time", "kind")}
+    found = {name: value for name, value in found.items() if isinstance(value, str)}
+    try:
+        return {**found, "commitment": bytes.fromhex(str(facts.get("commitment", "")))}
+    except ValueError:
+        return found

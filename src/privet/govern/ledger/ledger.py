@@ -193,7 +193,9 @@ class Ledger:
             if entry.redacted:
                 raise InvalidInput(f"entry {seq} is redacted already")
             transaction.connection.execute(sa.delete(PAYLOADS).where(PAYLOADS.c.seq == seq))
-            return transaction.append_own(REDACTED, {"entry": seq, "reason": reason})
+            # What the payload repeated of its entry stands here from now on.
+            facts = {"kind": entry.kind, "time": entry.time, "commitment": entry.commitment.hex()}
+            return transaction.append_own(REDACTED, {"entry": seq, "reason": reason, **facts})
 
         done = self.atomically(work)
         self._store.checkpoint()

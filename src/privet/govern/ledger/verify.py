@@ -15,7 +15,7 @@ from privet.govern.ledger.blame import Raw
 from privet.govern.ledger.ledger import Ledger
 from privet.govern.ledger.receipt import Cosignature, Receipt, check
 from privet.govern.ledger.records import Head, identity_of
-from privet.govern.ledger.succession import COSIGNED, OPENED, REDACTED
+from privet.govern.ledger.succession import COSIGNED, REDACTED
 from privet.govern.ledger.tables import (
     COSIGNATURES,
     ENTRIES,
@@ -24,7 +24,7 @@ from privet.govern.ledger.tables import (
     SCHEMA_VERSION,
     WITH_PAYLOAD,
 )
-from privet.govern.ledger.walk import MOST, Claim, Finding, Walk, body_of
+from privet.govern.ledger.walk import MOST, Claim, Finding, Redaction, Walk, body_of
 
 BATCH = 2000
 
@@ -107,10 +107,10 @@ def verify(ledger: Ledger, receipt: Receipt | None = None) -> Verdict:
 
 
 def _walk_of(connection: sa.Connection, identity: str, receipt: Receipt | None) -> Walk:
-    redactions: dict[int, int] = {}
+    redactions: dict[int, Redaction] = {}
     for seq, body in _bodies(connection, REDACTED):
         if type(body.get("entry")) is int:
-            redactions.setdefault(body["entry"], seq)
+            redactions.setdefault(body["entry"], Redaction(seq, body))
     claims: dict[int, list[Claim]] = {}
     for seq, body in _bodies(connection, COSIGNED):
         try:
@@ -174,7 +174,8 @@ def _run(connection: sa.Connection, walk: Walk) -> Head | None:
 def _beside(connection: sa.Connection, walk: Walk) -> None:
     """Check what lies beside the chain: the ledger's facts, payloads, the index of witnesses."""
     meta = {str(row.name): row.value for row in connection.execute(sa.select(META))}
-    first = next(iter(_bodies(connection, OPENED)), (0, {}))[1]
+    text = connection.execute(sa.select(PAYLOADS.c.text).where(PAYLOADS.c.seq == 1)).scalar()
+    first = body_of(text) or {}
     try:
         parts = [bytes.fromhex(str(first.get(name))) for name in ("nonce", "public")]
         identity = identity_of(*parts)

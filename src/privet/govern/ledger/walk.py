@@ -56,6 +56,14 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Redaction:
+    """The entry that redacted another, and what it says about it."""
+
+    seq: int
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Run:
     """Where a run of entries by one key begins: the tree before it."""
 
@@ -68,14 +76,15 @@ class Walk:
     """State of the walk; `finish` after the last row.
 
     Attributes:
-        redactions: redacted entries and the entry that says so.
+        redactions: by redacted entry.
         claims: what others have seen, by size.
         reread: rows from one seq to another, for naming a bad signature.
+        sound: all chain hashes so far are known for certain, and with them the tree.
     """
 
     ledger: str
     entries: int
-    redactions: dict[int, int]
+    redactions: dict[int, Redaction]
     claims: dict[int, list[Claim]]
     reread: Callable[[int, int], Iterable[Raw]]
     findings: list[Finding] = field(default_factory=list)
@@ -154,13 +163,16 @@ class Walk:
 
     def _blame(self, row: Raw, following: Raw | None, key: str | None) -> Blame:
         def signed(chain: bytes) -> bool:
+            if not self.sound:
+                return False
             peaks, _ = merkle.grow(self.peaks, row.seq - 1, merkle.leaf_hash(chain))
-            return self.sound and self._signed(row, chain, peaks)
+            return self._signed(row, chain, peaks)
 
         next_prev = following.prev if following is not None else None
-        return blame(
-            self.ledger, row, Expected(self.link, key, next_prev, self.entries, signed)
-        )
+        by = self.redactions.get(row.seq)
+        facts = by.facts if by else {}
+        around = Expected(self.link, key, next_prev, self.entries, signed, facts)
+        return blame(self.ledger, row, around)
 
     def _blame_before(self, row: Raw) -> bool:
         """If this row's `prev` is as it was written, the signature before it is not."""
@@ -191,18 +203,19 @@ class Walk:
 
     def _payload(self, row: Raw) -> None:
         by = self.redactions.get(row.seq)
-        legal = by is not None and by > row.seq and not row.kind.startswith(RESERVED)
+        legal = by is not None and by.seq > row.seq and not row.kind.startswith(RESERVED)
         if row.text is None and legal:
             self.redacted += 1
         elif row.text is None:
             self.find(row.seq, "payload", "was deleted without a redaction")
         elif by is not None:
-            self.find(row.seq, "payload", f"is there, although entry {by} redacted it")
+            self.find(row.seq, "payload", f"is there, although entry {by.seq} redacted it")
 
     def _tree(self, row: Raw) -> None:
-        self.peaks, done = merkle.grow(self.peaks, row.seq - 1, merkle.leaf_hash(row.chain))
-        if self.sound and b"".join(done) != row.subtrees:
-            self.find(row.seq, "subtrees", "the stored hashes of the tree were changed")
+        if self.sound:
+            self.peaks, done = merkle.grow(self.peaks, row.seq - 1, merkle.leaf_hash(row.chain))
+            if b"".join(done) != row.subtrees:
+                self.find(row.seq, "subtrees", "the stored hashes of the tree were changed")
         for claim in self.claims.pop(row.seq, ()):
             differs = claim.chain != row.chain or (claim.key is not None and claim.key != row.key)
             if self.sound and claim.root is not None:
