@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields, replace
+from dataclasses import fields as fields_of
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from privet.claims import Cost, Guarantee, from_json, to_json
 from privet.data import Schema
 from privet.errors import DataError, InvalidInput, one_of
+from privet.estimators import record_fields as fields
 from privet.estimators.base import Estimator
 from privet.estimators.inputs import Inputs
 from privet.models import model_from_tag
@@ -90,28 +92,70 @@ def read_record(record: dict[str, Any], tensors: dict[str, Array], module: Any) 
             "the saved model has unknown or missing fields", value=sorted(set(record) ^ _FIELDS)
         )
     cls = _classes_by_name()[one_of(tuple(_classes_by_name()), estimator=record["class"])]
-    model = model_from_tag(record["tag"], module=module)
-    names = tuple(map(str, record["names"]))
-    _check_tensors(model, tensors, len(names), record["outputs"])
-    params = {name: _read(value) for name, value in record["params"].items()}
+    schema = None if record["schema"] is None else Schema.parse(fields.table(record, "schema"))
+    classes = _read_classes(cls, record["classes"], schema)
+    model = _model(record, classes, module)
+    source = _source(record, schema, model)
+    outputs = outputs_for(None if classes is None else len(classes))
+    if fields.count(record, "outputs", least=1) != outputs:
+        fields.refuse("outputs", record["outputs"], f"{outputs}, as there are classes")
+    fields.check_tensors(model, tensors, len(source.names), outputs)
+    estimator = _unfitted(cls, record, schema, module)
+    estimator.n_features_in_ = record["columns"]
+    if record["named"] is not None:
+        estimator.feature_names_in_ = np.array(record["named"], dtype=object)
+    estimator._keep(_result(record, model, tensors), source, classes)
+    return estimator
+
+
+def _model(record: dict[str, Any], classes: Array | None, module: Any) -> Model:
+    """The model that the tag describes, if it is one of these classes."""
+    tag = fields.table(record, "tag")
+    model = model_from_tag(tag, module=module)
+    if tag != model.tag:
+        fields.refuse("tag", tag.get("name"), f"what describes the model {model.name!r}")
+    if tag["classes"] != (None if classes is None else len(classes)):
+        fields.refuse("tag", tag["classes"], "the number of classes")
+    return model
+
+
+def _source(record: dict[str, Any], schema: Schema | None, model: Model) -> Inputs:
+    """How rows are encoded, if the model's parameters belong to rows that are encoded so."""
+    names, encoding = fields.texts(record, "names"), fields.text(record, "encoding")
+    named = None if record["named"] is None else fields.texts(record, "named")
+    if encoding != model.encoding:
+        fields.refuse("encoding", encoding, f"{model.encoding!r}, as the model needs it")
+    columns = fields.count(record, "columns", least=1)
+    if schema is None and columns != len(names):
+        fields.refuse("columns", columns, f"{len(names)}, as columns are named")
+    fields.check_names(names, named, columns, schema, encoding)
+    return Inputs(names, schema, encoding)
+
+
+def _unfitted(
+    cls: type[Estimator], record: dict[str, Any], schema: Schema | None, module: Any
+) -> Estimator:
+    params = {name: _read(value) for name, value in fields.table(record, "params").items()}
     if module is not None:
         params["model"] = module
-    schema = None if record["schema"] is None else Schema.parse(record["schema"])
-    estimator = cls(
-        **params,
-        protect=_protection(record["protect"]),
-        schema=schema if record["own_schema"] else None,
-    )
+    elif not isinstance(params.get("model", ""), str):
+        fields.refuse("params.model", params["model"], "the name of a model")
+    own = fields.truth(record, "own_schema")
+    if own and schema is None:
+        fields.refuse("own_schema", own, "false, without a schema")
+    return cls(**params, protect=_protection(record), schema=schema if own else None)
+
+
+def _result(record: dict[str, Any], model: Model, tensors: dict[str, Array]) -> Result:
     guarantee, cost = from_json(record["guarantee"]), from_json(record["cost"])
     if not isinstance(guarantee, Guarantee) or not isinstance(cost, Cost):
         raise DataError("the saved model has no guarantee or no cost")
-    result = Result(model, tensors, guarantee, cost, tuple(record["notes"]), int(record["steps"]))
-    estimator.n_features_in_ = int(record["columns"])
-    if record["named"] is not None:
-        estimator.feature_names_in_ = np.array(record["named"], dtype=object)
-    source = Inputs(names, schema, str(record["encoding"]))
-    estimator._keep(result, source, _read_classes(record["classes"]))
-    return estimator
+    fields.check_claim(guarantee, "guarantee")
+    fields.check_claim(cost, "cost")
+    if not all(isinstance(each, str) for each in fields.table(record, "versions").values()):
+        fields.refuse("versions", None, "texts")
+    notes, steps = fields.texts(record, "notes"), fields.count(record, "steps")
+    return Result(model, tensors, guarantee, cost, notes, steps)
 
 
 def _classes_by_name() -> dict[str, type[Estimator]]:
@@ -174,19 +218,23 @@ def _read(value: Any) -> Any:
 def _protect_record(protection: Protection) -> dict[str, Any]:
     settings = {
         field.name: _plain(field.name, getattr(protection, field.name))
-        for field in fields(protection)  # type: ignore[arg-type]  # a dataclass
+        for field in fields_of(protection)  # type: ignore[arg-type]  # a dataclass
         if field.init and field.name not in _NOT_SAVED
     }
     return {"name": protection.name, "settings": settings}
 
 
-def _protection(record: dict[str, Any] | None) -> Protection | None:
-    if record is None:
+def _protection(saved: dict[str, Any]) -> Protection | None:
+    if saved["protect"] is None:
         return None
     from privet.protect import Plain, Private
 
+    record = fields.table(saved, "protect")
+    if set(record) != {"name", "settings"}:
+        fields.refuse("protect", sorted(record), "name and settings")
+
     known: dict[str, type[Protection]] = {"plain": Plain, "private": Private}
-    settings = {name: _read(value) for name, value in record["settings"].items()}
+    settings = {name: _read(value) for name, value in fields.table(record, "settings").items()}
     planted = sorted(set(settings) & set(_NOT_SAVED))
     if planted:
         raise InvalidInput("a saved protection holds what is never saved", value=planted)
@@ -199,11 +247,11 @@ def _protection(record: dict[str, Any] | None) -> Protection | None:
 def _classes_record(classes: Array | None) -> dict[str, Any] | None:
     if classes is None:
         return None
-    if classes.dtype.kind not in "biufUSO":
+    if classes.dtype.kind not in fields.LABEL_KINDS or classes.nbytes > fields.MOST_LABEL_BYTES:
         raise InvalidInput(
             "classes of this type cannot be saved",
             value=str(classes.dtype),
-            bound="numbers, texts or booleans",
+            bound="numbers, texts or booleans, of a moderate size",
         )
     return {
         "dtype": classes.dtype.str if classes.dtype.kind != "O" else "O",
@@ -211,44 +259,14 @@ def _classes_record(classes: Array | None) -> dict[str, Any] | None:
     }
 
 
-def _read_classes(record: dict[str, Any] | None) -> Array | None:
-    if record is None:
-        return None
-    return np.array(_listed(record["values"]), dtype=np.dtype(str(record["dtype"])))
-
-
-def _listed(values: Any) -> list[Any]:
-    return [_read(value) for value in values]
+def _read_classes(cls: type[Estimator], record: Any, schema: Schema | None) -> Array | None:
+    if schema is not None and schema.required_target().is_classes != (cls._task == "classes"):
+        fields.refuse("class", cls.__name__, "an estimator of what the schema's target is")
+    if cls._task != "classes":
+        return None if record is None else fields.refuse("classes", record, "none, for a number")
+    return fields.labels(fields.table({"classes": record}, "classes"), schema, _read)
 
 
 def _outputs(estimator: Estimator) -> int:
     classes = getattr(estimator, "classes_", None)
     return outputs_for(None if classes is None else len(classes))
-
-
-def _check_tensors(model: Model, tensors: dict[str, Array], features: int, outputs: Any) -> None:
-    """Refuse tensors of other names or shapes than the model's, or holding NaN or infinity.
-
-    Raises:
-        DataError: naming the tensor.
-    """
-    expected = model.init(0, features, int(outputs))
-    if set(tensors) != set(expected):
-        raise DataError(
-            "the saved model has other parameters than its kind",
-            value=sorted(tensors),
-            bound=", ".join(sorted(expected)),
-        )
-    for name, value in tensors.items():
-        if value.shape != np.shape(expected[name]):
-            raise DataError(
-                f"parameter {name!r} has another shape than the model",
-                value=value.shape,
-                bound=str(np.shape(expected[name])),
-            )
-        if not np.isfinite(value).all():
-            raise DataError(
-                f"parameter {name!r} is not finite",
-                bound="finite numbers",
-                remedy="train and save the model again",
-            )

@@ -1,8 +1,10 @@
 """Saved models: one safetensors file, parameters as tensors, everything else as JSON.
 
 The file's metadata holds one key, "privet": a JSON object {"sha256": ..., "record": {...}}.
-The digest covers the record and every tensor, so that damage is found; it is no signature: who
-can write the file can write another digest. Nothing is ever unpickled, and no code is stored.
+The digest covers the record and every tensor, so that accidental damage is found. It is no
+signature: whoever can write the file can write another digest, and any guarantee with it. Such
+a file can mislead but not harm: nothing is ever unpickled, no code is stored, and each field's
+type, range and fit with the others are checked before it is used.
 
 Formal guarantees: what `save` writes is a function of the fitted estimator. Under a private
 protection that is its noised parameters, public settings and the schema; measured seconds and
@@ -19,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
+from sklearn.exceptions import NotFittedError
 
 from privet.data.tomlfile import write_atomically
 from privet.errors import DataError, InvalidInput, PrivetError
@@ -30,6 +32,10 @@ Array = np.ndarray[Any, Any]
 _MOST_HEADER = 100 * 2**20
 
 
+class _NotFitted(InvalidInput, NotFittedError):  # type: ignore[misc]  # scikit-learn ships no types
+    """Also what scikit-learn raises, so that code written for it catches it."""
+
+
 def save(estimator: Estimator, path: str | os.PathLike[str]) -> None:
     """Write a fitted estimator, whole or not at all.
 
@@ -38,7 +44,8 @@ def save(estimator: Estimator, path: str | os.PathLike[str]) -> None:
         path: the file, by custom NAME.safetensors.
 
     Raises:
-        InvalidInput: it is not fitted, not ours, or has a parameter that JSON cannot hold.
+        InvalidInput: it is not fitted (also scikit-learn's NotFittedError), not ours, or has a
+            parameter that JSON cannot hold.
         DataError: the file cannot be written; what was there stays.
     """
     import safetensors.numpy
@@ -46,7 +53,11 @@ def save(estimator: Estimator, path: str | os.PathLike[str]) -> None:
     if not isinstance(estimator, Estimator):
         raise InvalidInput("only privet's own estimators can be saved",
                            value=type(estimator).__name__, remedy="pv.save(clf, path)")
-    check_is_fitted(estimator, "result_")
+    if not hasattr(estimator, "result_"):
+        raise _NotFitted("an estimator is saved after it was trained",
+                         value=f"{type(estimator).__name__} without a fit",
+                         bound="a fitted estimator",
+                         remedy="pv.save(estimator.fit(X, y), path)")
     tensors = {key: np.ascontiguousarray(value, dtype=np.float64)
                for key, value in estimator.result_.params.items()}
     record = {**record_of(estimator), "versions": _versions()}
@@ -56,8 +67,11 @@ def save(estimator: Estimator, path: str | os.PathLike[str]) -> None:
     try:
         write_atomically(path, content)
     except OSError as error:
+        folder = Path(path).parent
         raise DataError(f"the model cannot be written ({error.strerror})", value=str(path),
-                        bound="a writable folder") from error
+                        bound="a file in a folder that you may write to",
+                        remedy=f"ls -ld {folder}" if folder.is_dir() else f"mkdir -p {folder}",
+                        ) from error
 
 
 def load(path: str | os.PathLike[str], *, model: Any = None) -> Any:
@@ -77,14 +91,18 @@ def load(path: str | os.PathLike[str], *, model: Any = None) -> Any:
     try:
         content = Path(path).read_bytes()
     except OSError as error:
+        there = Path(path).exists()
         raise DataError(f"the model cannot be read ({error.strerror})", value=str(path),
-                        bound="a file that pv.save wrote") from error
+                        bound="a file that pv.save wrote, and that you may read",
+                        remedy=f"ls -l {path}" if there else f"pv.save(model, {str(path)!r})",
+                        ) from error
     record, tensors = _opened(content, str(path))
     try:
         return read_record(record, tensors, model)
     except PrivetError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError,
+            RecursionError) as error:
         raise _damaged(str(path), f"its record is malformed: {error}") from error
 
 
@@ -98,18 +116,20 @@ def _opened(content: bytes, path: str) -> tuple[dict[str, Any], dict[str, Array]
         header = json.loads(content[8 : 8 + size])
         envelope = json.loads(header["__metadata__"]["privet"])
         record, digest = envelope["record"], envelope["sha256"]
+        text = _canonical(record)  # refuses NaN and infinity
         tensors = safetensors.numpy.load(content)
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise _damaged(path, str(error)) from error
     except Exception as error:  # safetensors' own error derives from Exception alone
         raise _damaged(path, str(error)) from error
-    if not isinstance(record, dict) or record.get("format") != FORMAT or record.get("kind") != KIND:
-        found = record.get("format") if isinstance(record, dict) else None
-        raise DataError("the file is of a format that this version does not know", value=found,
+    found = record.get("format") if isinstance(record, dict) else None
+    if type(found) is not int or found != FORMAT or record.get("kind") != KIND:
+        raise DataError("the file is of a format that this version does not know",
+                        value=found if isinstance(found, (int, str)) else None,
                         bound=f"{KIND}, format {FORMAT}", remedy="pip install --upgrade privet")
     if any(value.dtype != np.float64 for value in tensors.values()):
         raise _damaged(path, "a tensor is not of float64")
-    if _digest(_canonical(record), tensors) != digest:
+    if _digest(text, tensors) != digest:
         raise _damaged(path, "its digest does not match its content")
     return record, tensors
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -125,12 +126,17 @@ def test_what_cannot_be_saved_is_refused(tmp_path: Path) -> None:
     from sklearn.exceptions import NotFittedError
     from sklearn.linear_model import Ridge
 
-    with pytest.raises(NotFittedError):
+    with pytest.raises(NotFittedError) as caught:
         pv.save(pv.Ridge(), tmp_path / "m")
+    assert isinstance(caught.value, InvalidInput)
+    assert caught.value.remedy == "pv.save(estimator.fit(X, y), path)"
+    assert "Ridge without a fit" in str(pickle.loads(pickle.dumps(caught.value)))
     with pytest.raises(InvalidInput):
         pv.save(Ridge().fit(X, Y), tmp_path / "m")  # type: ignore[arg-type]  # that is the test
-    with pytest.raises(DataError, match="cannot be written"):
-        pv.save(pv.Ridge().fit(X, Y), tmp_path / "no" / "folder")
+    with pytest.raises(DataError, match="cannot be written") as refused:
+        pv.save(pv.Ridge().fit(X, Y), tmp_path / "no" / "m")
+    assert refused.value.value == str(tmp_path / "no" / "m")
+    assert refused.value.remedy == f"mkdir -p {tmp_path / 'no'}"
     assert not list(tmp_path.iterdir())
 
 
@@ -162,8 +168,13 @@ def test_other_files_are_refused(content: bytes, tmp_path: Path) -> None:
 
 
 def test_a_missing_file_and_a_strangers_safetensors_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="cannot be read") as caught:
         pv.load(tmp_path / "none")
+    assert caught.value.value == str(tmp_path / "none")
+    assert caught.value.remedy == f"pv.save(model, {str(tmp_path / 'none')!r})"
+    with pytest.raises(DataError, match="directory") as caught:
+        pv.load(tmp_path)
+    assert caught.value.remedy == f"ls -l {tmp_path}"
     safetensors.numpy.save_file({"w": np.zeros(3)}, tmp_path / "m", {"format": "np"})
     with pytest.raises(DataError, match="damaged or no privet model"):
         pv.load(tmp_path / "m")
