@@ -48,7 +48,9 @@ CASES: dict[str, Case] = {
     "epsilon negative": (rows(), SCHEMA, ["--epsilon", "-1"], ["epsilon", "-1"]),
     "epsilon nan": (rows(), SCHEMA, ["--epsilon", "nan"], ["epsilon", "nan"]),
     "epsilon inf": (rows(), SCHEMA, ["--epsilon", "inf"], ["epsilon", "inf"]),
-    "an epsilon is lost": (rows(), SCHEMA, ["--epsilon", "1,,2"], ["1,,2", "number", "--epsilon 1"]),
+    "an epsilon is lost": (
+        rows(), SCHEMA, ["--epsilon", "1,,2"], ["1,,2", "number", "--epsilon 1"],
+    ),
     "epsilon text": (rows(), SCHEMA, ["--epsilon", "small"], ["epsilon", "small"]),
     "delta too large": (rows(), SCHEMA, ["--delta", "0.5"], ["delta"]),
     "delta not below one": (rows(), SCHEMA, ["--delta", "1"], ["delta"]),

@@ -96,7 +96,9 @@ def test_lists_are_read_with_commas() -> None:
     assert names("private,PLAIN") == ["private", "plain"]
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "a", "", ",", "1,-3", "1,,2", "1,", ",2"])
+@pytest.mark.parametrize(
+    "text", ["0", "-1", "nan", "inf", "a", "", ",", "1,-3", "1,,2", "1,", ",2"]
+)
 def test_budgets_that_mean_nothing(text: str) -> None:
     with pytest.raises(InvalidBudget):
         epsilons(text)
