@@ -106,7 +106,8 @@ def infer(batches: Iterable[Batch], *, target: str | None, unit: Unit) -> Schema
         for name, values in batch.items():
             seen.setdefault(name, _Seen()).add(values)
     if not any(column.rows for column in seen.values()):
-        raise DataError("the data hold no rows", bound="at least one row")
+        raise DataError("the data hold no rows", value=0, bound="at least one row",
+                        remedy="a file with a line for each row below its header")
     for line, named in (("target", target), ("column", None if unit.is_row else unit.name)):
         if named is not None and named not in seen:
             what = "the target" if line == "target" else "the id of the privacy unit"

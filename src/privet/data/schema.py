@@ -127,7 +127,8 @@ class Schema:
         """
         if not isinstance(content, Mapping):
             raise SchemaError("a schema is a mapping or a TOML file", value=type(content).__name__,
-                              bound="keys " + ", ".join(KEYS))
+                              bound="keys " + ", ".join(KEYS),
+                              remedy='privet.Schema.load("schema.toml")')
         origin = parse_origin(content)
         tables = content.get("columns", {})
         if not isinstance(tables, Mapping):
@@ -179,7 +180,8 @@ class Schema:
             write_atomically(path, self.to_toml().encode())
         except OSError as error:
             raise SchemaError(f"the schema cannot be written ({error.strerror})",
-                              value=str(path), bound="a writable folder") from error
+                              value=str(path), bound="a writable folder",
+                              remedy='schema.save("schema.toml")') from error
 
     def with_target(self, name: str) -> Schema:
         """Return the schema that predicts another column.
@@ -229,7 +231,8 @@ class Schema:
         lows, highs = np.atleast_1d(np.asarray(low, float)), np.atleast_1d(np.asarray(high, float))
         if lows.shape != highs.shape or lows.ndim != 1:
             raise SchemaError("low and high must be of one length", value=(lows.shape, highs.shape),
-                              bound="(d,) and (d,)")
+                              bound="(d,) and (d,)",
+                              remedy="Schema.for_arrays(low=[0, 0], high=[1, 1])")
         tables: dict[str, Any] = {
             f"x{index}": _number_table(pair)
             for index, pair in enumerate(zip(lows.tolist(), highs.tolist(), strict=True))

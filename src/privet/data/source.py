@@ -42,7 +42,7 @@ class Frame:
         shapes = {values.shape for values in self._columns.values()}
         if len(shapes) > 1 or any(len(shape) != 1 for shape in shapes):
             raise DataError("columns must be of one length", value=sorted(shapes),
-                            bound="(n,) each")
+                            bound="(n,) each", remedy="{name: values[:n] for each column}")
         self.rows = next(iter(shapes))[0] if shapes else 0
         self.describe = describe
 

@@ -45,7 +45,8 @@ def read_toml(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Comments]:
                           bound="a TOML file", remedy="privet schema draft DATA") from None
     except OSError as error:
         raise SchemaError(f"the schema file cannot be read ({error.strerror})", value=str(path),
-                          bound="a readable TOML file") from None
+                          bound="a readable TOML file",
+                          remedy=f"chmod u+r {str(path)!r}") from None
     try:
         return tomllib.loads(text), read_comments(text)
     except tomllib.TOMLDecodeError as error:

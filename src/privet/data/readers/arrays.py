@@ -76,7 +76,8 @@ def _columns_reader(columns: dict[str, Array], *, names: Any, describe: str) -> 
     for name, length in lengths.items():
         if length != count:
             raise DataError(f"column {name!r} has another length than {public[0]!r}",
-                            value=length, bound=f"{count} rows")
+                            value=length, bound=f"{count} rows",
+                            remedy=f"{name}[:{count}]   # if the rest is no row")
 
     def pull(wanted: tuple[str, ...], size: int) -> Iterator[Batch]:
         for start in range(0, count, size):

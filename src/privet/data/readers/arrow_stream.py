@@ -142,7 +142,9 @@ def _formats(stream: _Stream, width: int) -> list[str]:
         schema.release(ctypes.byref(schema))
     for known in found:
         if known not in ("b", "l", "g", "u", "U", "vu"):
-            raise DataError("a column of a type that cannot be read", value=known)
+            raise DataError("a column of a type that cannot be read", value=known,
+                            bound="BOOLEAN, BIGINT, DOUBLE or VARCHAR",
+                            remedy="CAST(column AS VARCHAR)")
     return found
 
 

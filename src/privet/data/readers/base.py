@@ -77,7 +77,8 @@ def check_known(names: tuple[str, ...], known: tuple[str, ...]) -> None:
         if name not in known:
             raise unknown_column(name, known, where="the data have")
     if len(set(names)) < len(names):
-        raise InvalidInput("a column is named twice", value=list(names), bound="each at most once")
+        raise InvalidInput("a column is named twice", value=list(names), bound="each at most once",
+                           remedy=f"columns={list(dict.fromkeys(names))!r}")
 
 
 def unique_names(names: Iterable[Any], *, describe: str) -> tuple[str, ...]:
@@ -88,7 +89,8 @@ def unique_names(names: Iterable[Any], *, describe: str) -> tuple[str, ...]:
     """
     found = tuple(str(name) for name in names)
     if not found:
-        raise DataError(f"{describe} has no columns", bound="at least one column")
+        raise DataError(f"{describe} has no columns", value=0, bound="at least one column",
+                        remedy='{"age": [41, 67], "city": ["Rome", "Oslo"]}')
     first: dict[str, int] = {}
     for place, name in enumerate(found, start=1):
         if first.setdefault(name, place) == place:

@@ -78,17 +78,19 @@ def _check_readable(path: str, ending: str) -> None:
         raise DataError("the file may not be read", value=path, bound="read permission",
                         remedy=f"chmod u+r {path!r}")
     if os.path.getsize(path) == 0:
-        raise DataError("the file is empty", value=path, bound="a header line and rows")
+        raise DataError("the file is empty", value=path, bound="a header line and rows",
+                        remedy="name,age,city   # and below it a line for each row")
 
 
-def _nearby(path: str) -> str | None:
+def _nearby(path: str) -> str:
+    """The path that was probably meant, or how to see what there is."""
     import difflib
 
     folder = os.path.dirname(path) or "."
     if not os.path.isdir(folder):
-        return None
+        return f"ls {os.path.dirname(folder) or '.'!r}"
     close = difflib.get_close_matches(os.path.basename(path), os.listdir(folder), n=1)
-    return repr(os.path.join(os.path.dirname(path), close[0])) if close else None
+    return repr(os.path.join(os.path.dirname(path), close[0])) if close else f"ls {folder!r}"
 
 
 @contextmanager
