@@ -47,8 +47,8 @@ def parse(text: str | bytes) -> Any:
     Raises:
         InvalidInput: the text is not canonical: spaces, unsorted or repeated keys, NaN.
     """
-    raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text)
     try:
+        raw = text.encode() if isinstance(text, str) else bytes(text)
         value = json.loads(raw)
         again = canonical(value)
     except (ValueError, RecursionError) as error:
@@ -61,15 +61,15 @@ def parse(text: str | bytes) -> Any:
 def framed(domain: bytes, *parts: Part) -> bytes:
     """Domain and parts, each after its length in 4 bytes: no two lists give the same bytes.
 
-    Text is UTF-8, whole numbers are 8 bytes, big-endian. Each position of a record has one
-    type, which its callers check.
+    Text is UTF-8 (bytes that are none, as a database may hold, stay as they are), whole numbers
+    are 8 bytes, big-endian. Each position of a record has one type, which its callers check.
     """
     out = [len(domain).to_bytes(4, "big"), domain]
     for part in parts:
         if type(part) is bytes:
             raw = part
         elif type(part) is str:
-            raw = part.encode()
+            raw = part.encode("utf-8", "surrogateescape")
         else:
             raw = int(part).to_bytes(8, "big")
         out.append(len(raw).to_bytes(4, "big"))

@@ -179,4 +179,4 @@ def envelope(time: str, kind: str, body: dict[str, Any]) -> bytes:
 
 def opened(salt: bytes, text: str) -> bytes:
     """The commitment that a salt and a stored text open."""
-    return commitment(salt, text.encode("utf-8", "surrogatepass"))
+    return commitment(salt, text.encode("utf-8", "surrogateescape"))

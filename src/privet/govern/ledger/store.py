@@ -148,6 +148,8 @@ def _sqlite(address: Address, timeout: float) -> sa.Engine:
     @sa.event.listens_for(engine, "connect")
     def prepare(raw: Any, _: Any) -> None:
         raw.isolation_level = None  # we say BEGIN ourselves
+        # Bytes that are no text must reach `verify`, which names their entry.
+        raw.text_factory = lambda stored: stored.decode("utf-8", "surrogateescape")
         for pragma in ("synchronous=FULL", "secure_delete=ON", "trusted_schema=OFF"):
             raw.execute(f"PRAGMA {pragma}")
 

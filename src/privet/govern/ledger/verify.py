@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import exc
 
 from privet.errors import InvalidInput
 from privet.govern.ledger import merkle
@@ -141,19 +140,14 @@ def _walk_of(connection: sa.Connection, identity: str, receipt: Receipt | None) 
 def _run(connection: sa.Connection, walk: Walk) -> Head | None:
     """Take all rows, each with a look at the next."""
     row: Raw | None = None
-    try:
-        for following in _rows(connection, sa.true()):
-            if row is not None:
-                walk.step(row, following)
-            row = following
-            if walk.full():
-                return None
+    for following in _rows(connection, sa.true()):
         if row is not None:
-            walk.step(row, None)
-    except exc.DBAPIError as error:
-        name = getattr(error.orig, "sqlite_errorname", type(error.orig).__name__)
-        walk.find(walk.seq + 1, "row", f"this row, or one soon after, cannot be read ({name})")
-        return None
+            walk.step(row, following)
+        row = following
+        if walk.full():
+            return None
+    if row is not None:
+        walk.step(row, None)
     if walk.entries == 0:
         walk.find(1, "seq", "the ledger has lost all its entries")
     walk.finish()
