@@ -206,7 +206,7 @@ def _plain(shown: str, error: exc.DBAPIError) -> PrivetError:
     if name.startswith("SQLITE_READONLY") or state == "25006" or state == "42501":
         return Unavailable(
             f"the ledger {shown} is read-only for this user" + nothing,
-            remedy=f"chmod u+w {shown}  # and its folder",
+            remedy=f"chmod u+w {shown}  # and its folder; or open a copy, to read it",
         )
     if name.startswith("SQLITE_FULL") or state == "53100":
         return Unavailable(f"the disk of the ledger {shown} is full" + nothing, remedy="df -h")
