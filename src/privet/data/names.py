@@ -12,8 +12,6 @@ LONGEST = 64
 """Characters of a name; longer ones look like cells."""
 NO_HEADER = "the first line is taken for the header, and does not look like one"
 
-_AS_WRITTEN = "   # with one of these names"
-
 
 def like_cells(names: Iterable[str]) -> bool:
     """True if some name looks like a cell: with an @, a date, or long. Then all may be cells."""
@@ -37,7 +35,7 @@ def unknown_column(
         name: what was asked for.
         names: what there is.
         where: who lacks it, with its verb: "the data have".
-        remedy: the line to write, with {} for the closest name.
+        remedy: the line to write, with {} for the closest name, or COLUMN.
     """
     names = list(names)
     if like_cells(names):
@@ -50,5 +48,5 @@ def unknown_column(
         f"{where} no such column",
         value=name,
         bound=("perhaps " if near else "one of ") + shown if shown else None,
-        remedy=remedy.replace("{}", near[0] if near else "NAME") + ("" if near else _AS_WRITTEN),
+        remedy=remedy.replace("{}", near[0] if near else "COLUMN"),
     )

@@ -43,10 +43,10 @@ def test_every_error_of_this_room_names_the_line_to_write(file: Path) -> None:
 @pytest.mark.parametrize(
     ("call", "remedy"),
     [
-        (lambda: draft(ROWS, target="zzz"), 'target = "NAME"'),
-        (lambda: read(ROWS, target="zzz"), 'target = "NAME"'),
-        (lambda: read(ROWS, schema={"columns": {"zzz": {"kind": "boolean"}}}), "[columns.NAME]"),
-        (lambda: open_source({"a": [1]}).batches(["zzz"]), "NAME"),
+        (lambda: draft(ROWS, target="zzz"), 'target = "COLUMN"'),
+        (lambda: read(ROWS, target="zzz"), 'target = "COLUMN"'),
+        (lambda: read(ROWS, schema={"columns": {"zzz": {"kind": "boolean"}}}), "[columns.COLUMN]"),
+        (lambda: open_source({"a": [1]}).batches(["zzz"]), "COLUMN"),
     ],
 )
 def test_a_column_like_no_other_is_refused_with_the_names_and_a_line(
@@ -56,7 +56,7 @@ def test_a_column_like_no_other_is_refused_with_the_names_and_a_line(
         call()
     assert caught.value.value == "zzz"
     assert str(caught.value.bound).startswith("one of a")
-    assert str(caught.value.remedy).startswith(remedy)
+    assert caught.value.remedy == remedy
 
 
 @pytest.mark.parametrize(
