@@ -22,8 +22,9 @@ class Cost:
         seconds: wall-clock time.
         bytes_sent: bytes that each role sent, by role; empty when nothing left the process.
         rounds: communication rounds, counted on the longest dependency chain.
-        peak_memory: bytes of resident memory at the peak above the level at the start, or
-            None where the platform does not tell.
+        peak_memory: bytes of resident memory of the process at the peak above the level at the
+            start, or None where the platform does not tell. The first fit of its kind compiles
+            its functions, and that is in the figure: often most of it where rows are few.
         depth: multiplicative depth on ciphertexts; 0 elsewhere.
         estimated: True for a plan made before anything ran.
     """
@@ -96,17 +97,17 @@ class Cost:
 
 
 def human_bytes(count: int) -> str:
-    """Bytes in the largest unit that leaves at least one digit before the point.
+    """Bytes to three digits, in powers of a thousand, in which rounded figures look round.
 
-    >>> human_bytes(1536)
-    '1.5 KiB'
+    >>> human_bytes(200_000_000)
+    '200 MB'
     """
     size = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} TiB"
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 999.5:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB" if size < 999.5 else f"{size:.0f} TB"
 
 
 def _round_up(value: float, *, least: float) -> float:

@@ -1,4 +1,10 @@
-"""Peak resident memory of a block, sampled: no platform tells it for a block exactly."""
+"""Peak resident memory of a block, sampled: no platform tells it for a block exactly.
+
+The figure is of the whole process. It holds the rows, the parameters and the working arrays,
+and also what compiling a function for the first time takes; memory that the process held
+before and uses again is not in it. So the first fit of its kind shows more than the next, and
+it is the first that a machine must have room for. Memory of an accelerator is not in it.
+"""
 
 from __future__ import annotations
 

@@ -85,8 +85,9 @@ def test_nothing_known_is_left_out() -> None:
     for word in ("patients", "ill, 2 classes", "logistic", "4,000", "17", "2026-01-31",
                  "3,000 rows to train on", "1,000 to score", "10, 11, 12, 13, 14", "privet 0.1.0",
                  "numpy 2.4.6", "Linux x86_64", "pv.compare(data, model='logistic')", "25%",
-                 "majority class", "0.600", "2.0 KiB", "10 B", found.recommendation,
-                 found.release, "For the curator only"):  # fmt: skip
+                 "majority class", "0.600", "2.05 kB", "10 B", found.recommendation,
+                 found.release, "For the curator only",
+                 "The first fit of a kind also compiles"):  # fmt: skip
         assert word in text, word
     for line in found.entries:
         assert line.guarantee is not None and line.cost is not None
