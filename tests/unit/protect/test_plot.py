@@ -159,6 +159,41 @@ def test_labels_meet_nothing(found: Comparison, size: tuple[float, float]) -> No
         check_labels(drawn(found, metric, size))
 
 
+def climbing() -> Comparison:
+    """One protection whose scores climb steeply, and then slowly, towards plain."""
+    steps = {0.1: 0.75, 0.5: 0.9, 1: 0.93, 3: 0.955, 10: 0.965}
+    return comparison(plain(), *(private(epsilon, mean) for epsilon, mean in steps.items()))
+
+
+def crossed(svg: SVG) -> list[str]:
+    """Labels through which a thread or a level line goes."""
+    (thread,) = of(svg, "thread")
+    pairs = [pair.split(",") for pair in thread.attrib["points"].split()]
+    ends = [(float(x), float(y)) for x, y in pairs]
+    lines = list(itertools.pairwise(ends))
+    for line in (*of(svg, "level"), *of(svg, "floor")):
+        y = number(line, "y1")
+        lines.append(((number(line, "x1"), y), (number(line, "x2"), y)))
+    out = []
+    for label in labels(svg):
+        box = label.box
+        for (x1, y1), (x2, y2) in lines:
+            points = [(x1 + (x2 - x1) * i / 500, y1 + (y2 - y1) * i / 500) for i in range(501)]
+            if any(box.left < x < box.right and box.top < y < box.bottom for x, y in points):
+                out.append(label.text)
+    return out
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("found", [usual(), climbing()])
+def test_no_line_goes_through_a_label(found: Comparison, size: tuple[float, float]) -> None:
+    svg = drawn(found, size=size)
+    assert crossed(svg) == []
+    texts = [label.text for label in labels(svg)]
+    for line in found.entries[1:]:
+        assert line.scores["accuracy"].figure in texts
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("text", HOSTILE)
 def test_labels_of_hostile_names_meet_nothing(text: str, size: tuple[float, float]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from privet.protect.choose.comparison import Entry
 from privet.protect.choose.frame import Frame
@@ -65,12 +67,35 @@ def dot(frame: Frame, x: float, entry: Entry, metric: str, *, chosen: bool) -> s
 
 def threads(frame: Frame, places: Places, metric: str) -> list[str]:
     """A thin line through the points of one protection."""
-    out = []
-    for name in dict.fromkeys(entry.name for _, entry in places):
-        path = [(x, frame.y(e.scores[metric].mean)) for x, e in places if e.name == name]
-        if len(path) > 1:
-            points = " ".join(f"{x:.2f},{y:.2f}" for x, y in path)
-            out.append(element("polyline", points=points, class_="thread"))
+    return [
+        element("polyline", points=" ".join(f"{x:.2f},{y:.2f}" for x, y in path), class_="thread")
+        for path in _paths(frame, places, metric)
+    ]
+
+
+def _paths(frame: Frame, places: Places, metric: str) -> list[list[tuple[float, float]]]:
+    paths = [
+        [(x, frame.y(e.scores[metric].mean)) for x, e in places if e.name == name]
+        for name in dict.fromkeys(entry.name for _, entry in places)
+    ]
+    return [path for path in paths if len(path) > 1]
+
+
+def strokes(
+    frame: Frame, places: Places, metric: str, levels: Sequence[Score]
+) -> list[Box]:
+    """The room that threads and level lines take, in small boxes: labels rather avoid it."""
+    inner = frame.inner
+    out = [
+        Box(inner.left, frame.y(score.mean) - 1, inner.right, frame.y(score.mean) + 1)
+        for score in levels
+    ]
+    for path in _paths(frame, places, metric):
+        for (x1, y1), (x2, y2) in pairwise(path):
+            pieces = max(int(math.hypot(x2 - x1, y2 - y1) / 3), 1)
+            for piece in range(pieces + 1):
+                x, y = x1 + (x2 - x1) * piece / pieces, y1 + (y2 - y1) * piece / pieces
+                out.append(Box(x - 1.5, y - 1.5, x + 1.5, y + 1.5))
     return out
 
 

@@ -18,6 +18,7 @@ from privet.protect.choose.marks import (
     floor,
     places_of,
     room_of,
+    strokes,
     threads,
     whisker,
 )
@@ -48,7 +49,9 @@ def score_plot(
         *(_level_name(frame, entry, metric) for entry in flat),
         *([_floor_name(frame, base, metric)] if base is not None else []),
     ]
-    found = [_settled(frame, options, taken) for options in wanted]
+    heights = [entry.scores[metric] for entry in flat] + ([] if base is None else [base])
+    lines = strokes(frame, places, metric, heights)
+    found = [_settled(frame, options, taken, lines) for options in wanted]
     words = [label for label in found if label is not None]
     marks = [
         *(mark for entry in flat for mark in band(frame, entry.scores[metric])),
@@ -65,9 +68,13 @@ def score_plot(
     )  # fmt: skip
 
 
-def _settled(frame: Frame, options: Options, taken: list[Box]) -> Label | None:
-    """A label where it meets nothing, clear of the horizontal axis."""
-    return place(options, taken, Box(0, 0, frame.width, frame.inner.bottom - 1))
+def _settled(
+    frame: Frame, options: Options, taken: list[Box], lines: list[Box]
+) -> Label | None:
+    """A label where it meets nothing, clear of the horizontal axis, and of lines if it can be."""
+    room, candidates = Box(0, 0, frame.width, frame.inner.bottom - 1), list(options)
+    clear = place(candidates, [*taken, *lines], room)
+    return place([clear] if clear else candidates, taken, room)
 
 
 def _level_name(frame: Frame, entry: Entry, metric: str) -> Options:
@@ -133,6 +140,9 @@ def _names(frame: Frame, places: Places, metric: str) -> Iterator[Options]:
                 Label(name, x + RADIUS, top - 6, "end", css="name"),
                 Label(name, x, bottom + 2 * SIZE + 6, "middle", css="name"),
                 Label(name, x, top - SIZE - 9, "middle", css="name"),
+                Label(name, x + RADIUS, bottom + 2 * SIZE + 6, "end", css="name"),
+                Label(name, x + RADIUS, bottom + 3 * SIZE + 9, "end", css="name"),
+                Label(name, x + RADIUS, top - SIZE - 9, "end", css="name"),
             ]
         )
 
@@ -149,6 +159,11 @@ def _figures(frame: Frame, places: Places, metric: str) -> Iterator[Options]:
                 Label(text, x, bottom + SIZE + 3, "middle", css="figure"),
                 Label(text, x + RADIUS + 6, y, css="figure"),
                 Label(text, x - RADIUS - 6, y, "end", css="figure"),
+                # Off the thread, which climbs from the left below to the right above.
+                Label(text, x + RADIUS, top - 5, "end", css="figure"),
+                Label(text, x - RADIUS, bottom + SIZE + 3, css="figure"),
+                Label(text, x - RADIUS - 6, y - SIZE, "end", css="figure"),
+                Label(text, x + RADIUS + 6, y + SIZE, css="figure"),
             ]
         )
 
