@@ -9,6 +9,7 @@ import pytest
 
 from privet.errors import InvalidInput, Refused
 from privet.govern.ledger import Ledger, Receipt, SigningKey, merkle
+from privet.govern.ledger.custody import rotate_key
 from privet.govern.ledger.records import chain_hash, head_statement, link_hash
 from privet.govern.ledger.tables import METADATA
 from privet.govern.ledger.verify import verify
@@ -281,3 +282,26 @@ def test_clock_going_backwards_is_recorded(tmp_path):
     verdict = verify(ledger)
     assert verdict.ok
     assert verdict.backwards == (3,)
+
+
+def test_key_that_was_followed_cannot_go_on(tmp_path):
+    path = tmp_path / "l.db"
+    ledger = plain(path, 1)
+    old = ledger.keyring.current(ledger.keys)
+    rotate_key(ledger)
+    seq = ledger.append("fit", FIT).seq
+    ledger.close()
+    rewrite(path, ledger.identity, seq, key=old)
+    with closing(Ledger.open(path)) as again:
+        assert (seq, "key") in {(item.seq, item.field) for item in verify(again).findings}
+        with pytest.raises(Refused, match=f"entry {seq}"):
+            again.append("fit", FIT)
+
+
+def test_ledger_of_another_key_under_the_same_name_takes_no_entry(fits, tmp_path):
+    other = tmp_path / "other.db"
+    plain(other)
+    identity = sql(fits, "SELECT value FROM meta WHERE name = 'identity'")[0][0]
+    sql(other, "UPDATE meta SET value = ? WHERE name = 'identity'", identity)
+    with closing(Ledger.open(other)) as ledger, pytest.raises(Refused, match="altered"):
+        ledger.append("fit", FIT)

@@ -8,7 +8,7 @@ values back one subset at a time finds those that restore the stored chain hash.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from privet.errors import InvalidInput
 from privet.govern.ledger.canonical import SALT_BYTES, parse
 from privet.govern.ledger.records import chain_hash, link_hash, opened
 
+SEARCHED = 10_000
 _TYPES: dict[str, type[Any]] = {
     "seq": int,
     "time": str,
@@ -99,8 +100,8 @@ def blame(ledger: str, row: Raw, expected: Expected) -> Blame:
     follows = expected.next_prev == link_hash(own, row.signature)
     if follows or (expected.next_prev is None and expected.signed(own)):
         return Blame([("chain", "was changed")], row._replace(chain=own), True)
-    for seq in range(1, expected.entries + 1):
-        if seq != row.seq and hash_of(ledger, row._replace(seq=seq)) == row.chain:
+    for seq in _nearby(row.seq, expected.entries):
+        if hash_of(ledger, row._replace(seq=seq)) == row.chain:
             return Blame([("seq", f"this is entry {seq}, moved or renumbered")], row, False)
     certain = expected.next_prev == link_hash(row.chain, row.signature)
     return Blame(
@@ -123,6 +124,15 @@ def _consistent(row: Raw, expected: Expected, committed: bytes | None) -> Blame:
     if expected.prev is not None and row.prev != expected.prev:
         findings.append(("prev", "does not follow the entry before it: inserted or rewritten"))
     return Blame(findings, row, True)
+
+
+def _nearby(seq: int, entries: int) -> Iterator[int]:
+    """Other places of the ledger, nearest first; not all of a large one."""
+    start = min(seq, entries + 1)
+    for distance in range(SEARCHED):
+        for place in (start - distance, start + distance):
+            if 1 <= place <= entries and place != seq:
+                yield place
 
 
 def _inside(text: str | None) -> dict[str, Any]:

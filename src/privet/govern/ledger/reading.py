@@ -48,14 +48,16 @@ def node_reader(connection: sa.Connection) -> merkle.Node:
     return node
 
 
-def load_keys(connection: sa.Connection, ledger: str) -> Keys:
-    """The keys as the ledger's own entries name them.
+def load_keys(connection: sa.Connection, ledger: str, *, before: int | None = None) -> Keys:
+    """The keys as the ledger's own entries name them, or those before an entry.
 
     Raises:
         Refused: one of those entries does not hold.
     """
     keys = Keys()
     query = _ENTRY.where(ENTRIES.c.kind.in_(KEY_KINDS)).order_by(ENTRIES.c.seq)
+    if before is not None:
+        query = query.where(ENTRIES.c.seq < before)
     for row in connection.execute(query):
         entry = entry_of(row)
         place = Place(ledger, entry.seq, entry.prev)

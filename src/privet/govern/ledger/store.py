@@ -162,17 +162,21 @@ def _sqlite(address: Address, timeout: float) -> sa.Engine:
 
 
 def _server(address: Address, timeout: float) -> sa.Engine:
-    milliseconds = max(1, int(timeout * 1000))
-    options = f"-c lock_timeout={milliseconds} -c synchronous_commit=on"
     try:
-        return sa.create_engine(
-            address.url, connect_args={"options": options}, pool_pre_ping=True
-        )
+        engine = sa.create_engine(address.url, pool_pre_ping=True)
     except ImportError as error:
         raise Unavailable(
             "a ledger in PostgreSQL needs the driver psycopg",
             remedy='pip install "psycopg[binary]"',
         ) from error
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(raw: Any, _: Any) -> None:
+        raw.execute(f"SET lock_timeout = {max(1, int(timeout * 1000))}")
+        raw.execute("SET synchronous_commit = on")
+        raw.commit()
+
+    return engine
 
 
 RETRY = frozenset({"40001", "40P01"})

@@ -13,7 +13,7 @@ from typing import Any
 
 from privet.govern.ledger.canonical import framed
 from privet.govern.ledger.keys import SigningKey, signed_by
-from privet.govern.ledger.records import key_id
+from privet.govern.ledger.records import identity_of, key_id
 
 OPENED = "ledger.opened"
 APPROVERS = "ledger.approvers"
@@ -99,7 +99,12 @@ def follow(
         return keys, "the new key is malformed"
     after = replace(keys, current=new, known={**keys.known, key_id(new): new})
     if kind == OPENED:
-        return (after, None) if keys.current is None else (keys, "a ledger is opened once")
+        if keys.current is not None:
+            return keys, "a ledger is opened once"
+        nonce = _hex(payload, "nonce", 32)
+        if nonce is None or identity_of(nonce, new) != place.ledger:
+            return after, "the first key and the nonce are not those of the ledger's identity"
+        return after, None
     if keys.current is None:
         return keys, "there is no key to follow"
     if kind == ROTATED:

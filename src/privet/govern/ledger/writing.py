@@ -21,6 +21,7 @@ from privet.govern.ledger.records import (
     check_kind,
     envelope,
     head_statement,
+    key_id,
     link_hash,
 )
 from privet.govern.ledger.succession import Keys, Place, follow, signer
@@ -53,8 +54,8 @@ def current_tip(connection: sa.Connection, ledger: str, known: Tip) -> Tip:
     """The tip in the database. One that this process did not write itself is checked: its
     fields, the Merkle root and the signature over both.
 
-    So whoever signs entry n has seen a valid signature on head n - 1, and by induction the
-    last valid signature stands for all before it.
+    So whoever signs entry n has seen a valid signature on head n - 1, by itself or by the key
+    that it follows, and by induction the last valid signature stands for all before it.
 
     Raises:
         Refused: somebody without the key has written to the ledger.
@@ -72,16 +73,26 @@ def current_tip(connection: sa.Connection, ledger: str, known: Tip) -> Tip:
     assert entry is not None
     node = node_reader(connection)
     peaks = tuple(node(level, index) for level, index in merkle.peak_names(entry.seq))
-    keys = load_keys(connection, ledger)
-    public = keys.known.get(entry.key)
+    keys = load_keys(connection, ledger, before=entry.seq)
+    public = signer(keys, entry.kind, entry.payload)
     chain = chain_hash(
         ledger, entry.seq, entry.time, entry.kind, entry.key, entry.prev, entry.commitment
     )
     statement = head_statement(
         ledger, entry.seq, merkle.root_of(peaks), chain, entry.time, entry.key
     )
-    if chain != entry.chain or not public or not signed_by(public, entry.signature, statement):
+    named = public is not None and key_id(public) == entry.key
+    if (
+        chain != entry.chain
+        or public is None
+        or not named
+        or not signed_by(public, entry.signature, statement)
+    ):
         raise broken(entry.seq, "does not have a valid signature over all before it")
+    place = Place(ledger, entry.seq, entry.prev)
+    keys, problem = follow(keys, place, entry.kind, entry.payload)
+    if problem:
+        raise broken(entry.seq, f"does not hold: {problem}")
     return Tip(entry.seq, entry.chain, entry.signature, peaks, keys)
 
 
