@@ -7,7 +7,8 @@ The rule, in order:
 2. A private model must beat the guess that looks at no feature, with the lower end of its 95%
    interval.
 3. Among those, the smallest epsilon whose mean score is within `TOLERANCE` of the best one's;
-   or within `BLURRED` while the 95% interval of the paired difference still holds zero.
+   or within `BLURRED` while the 95% interval of the paired difference still holds zero. That
+   leans to the smaller epsilon where evidence is thin, so the sentence says what may be lost.
 4. If none is that close to the best of all (plain training included), the same rule relative
    to the best private one, and the sentence says what privacy costs.
 """
@@ -87,6 +88,11 @@ def _pick(comparison: Comparison, ran: list[Entry], able: list[Entry]) -> Recomm
         + ("a larger epsilon or " if choice is champion else "")
         + "more rows would narrow the gap."
     )
+    if choice is not champion:
+        text += (
+            f" Against {champion.label} it gives up {_points(comparison, choice, champion)}"
+            f"{_doubt(comparison, choice, champion)}."
+        )
     return Recommendation("costly", choice.label, text + _caveat(choice))
 
 
@@ -95,14 +101,27 @@ def _why_close(comparison: Comparison, choice: Entry, best: Entry) -> str:
     if choice is best:
         why = f"it has the best {_title(comparison)}, {_figure(comparison, choice)}"
     else:
-        loss = _loss(comparison, choice, best)
-        told = "" if loss <= TOLERANCE + _EDGE else ", which these splits cannot tell from none"
         why = (
             f"it is the smallest epsilon within reach of the best: "
             f"{_figure(comparison, choice)} against {_figure(comparison, best)} for {best.label}, "
-            f"{_points(comparison, choice, best)} less{told}"
+            f"{_points(comparison, choice, best)} less{_doubt(comparison, choice, best)}"
         )
     return f"Pick {choice.label}: {why}. {floor}" + _caveat(choice)
+
+
+def _doubt(comparison: Comparison, choice: Entry, best: Entry) -> str:
+    """How sure the loss is, wherever it may be more than the tolerance: evidence may be thin."""
+    loss, half = _loss(comparison, choice, best), _paired_half(comparison, choice, best)
+    if half is None or loss + half <= TOLERANCE + _EDGE:
+        return ""
+    known = f"95% interval {_span(comparison, -loss - half, half - loss)}, from "
+    known += f"{len(comparison.seeds)} splits"
+    if loss <= TOLERANCE + _EDGE:
+        return f" on average ({known})"
+    return (
+        f" on average, which these splits cannot tell from none ({known}; more seeds or rows may "
+        "tell)"
+    )
 
 
 def _floor(comparison: Comparison) -> str:
@@ -211,11 +230,16 @@ def _within_tolerance(comparison: Comparison, entry: Entry, best: Entry) -> bool
         return True
     if loss > BLURRED + _EDGE:
         return False
+    half = _paired_half(comparison, entry, best)
+    return half is not None and loss <= half
+
+
+def _paired_half(comparison: Comparison, entry: Entry, best: Entry) -> float | None:
+    """Half the 95% interval of the mean difference, split by split; None for one split."""
     metric = comparison.primary
     ours, theirs = entry.scores[metric].values, best.scores[metric].values
     paired = [b - a for a, b in zip(ours, theirs, strict=True)]
-    half = half_width(paired, train_rows=comparison.train_rows, test_rows=comparison.test_rows)
-    return half is not None and loss <= half
+    return half_width(paired, train_rows=comparison.train_rows, test_rows=comparison.test_rows)
 
 
 def _beats_baseline(comparison: Comparison, entry: Entry) -> bool:
@@ -258,3 +282,10 @@ def _size(comparison: Comparison, difference: float) -> str:
         return f"{difference:.3f}"
     points = f"{100 * difference:.1f}".removesuffix(".0")
     return f"{points} point" + ("" if points == "1" else "s")
+
+
+def _span(comparison: Comparison, low: float, high: float) -> str:
+    """Both ends of a difference, in the unit of `_size`."""
+    if comparison.primary == "r2":
+        return f"{low:+.3f} to {high:+.3f}"
+    return f"{100 * low:+.1f} to {100 * high:+.1f} points"
