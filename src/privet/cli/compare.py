@@ -37,11 +37,12 @@ EPSILONS = "0.5,1,3"
               help="Privacy budgets for private, with commas between them. Smaller is more "
               "private; 1 is a common choice.")
 @click.option("--delta", default=None, metavar="NUMBER",
-              help="The probability with which the guarantee may fail, below 1 / rows. "
-              "Default: 1 / rows^1.1.")
+              help="The probability with which the guarantee may fail, below 1 / rows, or 1 / people "
+              "where the schema says whose rows belong together. Default: 1 / rows^1.1.")
 @model_option
 @click.option("--seeds", type=int, default=5, show_default=True,
-              help="The number of random splits into training and test rows.")
+              help="The number of random splits into training and test rows. A recommendation "
+              "needs at least 2; more make it surer.")
 @click.option("--html", "html_file", metavar="FILE",
               help="Also write a report: one HTML file that needs no network.")
 @click.option("--open", "show", is_flag=True, help="Open the report in a browser.")
@@ -51,15 +52,18 @@ def command(
     protect: str, epsilon: str, delta: str | None, model: str | None, seeds: int,
     html_file: str | None, show: bool, as_json: bool,
 ) -> None:
-    """Compare protections on your own data: what each guarantees, predicts and costs.
+    """Compare protections on your own data: their guarantees, their scores and their costs.
 
     The model is trained under each protection on several random splits of DATA, and scored on
-    the quarter of the rows that it did not see. A recommendation follows, with its reason.
+    the quarter of the rows that it did not see. A recommendation follows, with its reason. The
+    scores are exact functions of the rows: they are for whoever may see the rows, and not for
+    release.
 
-    DATA is a CSV or Parquet file, a database with --table or --query, or demo:breast-cancer.
+    DATA is a CSV or Parquet file, demo:breast-cancer, or a database with --table or --query: a
+    DuckDB file, or an address such as postgresql://HOST/NAME.
 
-    Private protections need bounds that do not come from the data. Draft a schema, edit the
-    bounds, and give it with --schema.
+    Private protections need bounds that do not come from the data. Draft a schema, put in the
+    bounds that you know, write bounds_from = "domain", and give it with --schema.
 
     \b
     Examples:

@@ -80,7 +80,7 @@ def cli() -> None:
     """Write a model once; choose who may see the data.
 
     Every command writes a table for people, or JSON with --json. It ends with exit code 0 only
-    when it did what was asked.
+    when it did what was asked; 'privet COMMAND --help' says more of each.
 
     \b
     A first run, without any file of your own:
@@ -89,7 +89,7 @@ def cli() -> None:
     \b
     With your own file:
       privet schema draft patients.csv --target outcome > patients.toml
-      (edit the bounds in patients.toml)
+      (in patients.toml, put in bounds that you know from the field, then bounds_from = "domain")
       privet compare patients.csv --schema patients.toml
       privet train patients.csv --schema patients.toml --epsilon 1 --out model.safetensors
       privet predict model.safetensors new-patients.csv

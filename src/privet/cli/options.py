@@ -17,7 +17,7 @@ MODELS = ("logistic", "linear", "additive", "mlp")
 
 traceback_option = click.option(
     "--traceback", is_flag=True, expose_value=False,
-    help="Show Python's traceback when something fails.",
+    help="Show Python's traceback when something fails. It may hold values of your data.",
 )
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Write JSON to standard output, for machines."
@@ -40,7 +40,7 @@ def data_options(command: Command) -> Command:
                      "'privet schema draft DATA' writes a first one. Default: the file with "
                      "DATA's name and the ending .toml, if there is one."),
         click.option("--table", metavar="NAME", help="The table to read, if DATA is a database."),
-        click.option("--query", metavar="SQL", help="The query to read, if DATA is a database."),
+        click.option("--query", metavar="SQL", help="The query whose rows are read, if DATA is a database."),
     )):
         command = option(command)
     return command
@@ -50,7 +50,9 @@ def model_option(command: Command) -> Command:
     """Add `--model`."""
     return click.option(
         "--model", type=click.Choice(MODELS), default=None,
-        help="The model. Default: logistic for classes, linear for a number.",
+        help="The model: logistic for classes, linear for a number; additive (bins of each "
+        "column) or mlp (a small neural network) for either. Default: logistic or linear, as "
+        "the target is.",
     )(command)
 
 

@@ -21,7 +21,7 @@ SHOWN = 20
 @click.argument("model")
 @click.argument("data")
 @click.option("--table", metavar="NAME", help="The table to read, if DATA is a database.")
-@click.option("--query", metavar="SQL", help="The query to read, if DATA is a database.")
+@click.option("--query", metavar="SQL", help="The query whose rows are read, if DATA is a database.")
 @click.option("--proba", is_flag=True,
               help="Also give the probability of every class, for models of classes.")
 @click.option("--out", metavar="FILE",
@@ -34,8 +34,8 @@ def command(
 ) -> None:
     """Predict with the saved MODEL for the rows of DATA, one line per row and in their order.
 
-    The schema that the model was trained with says how the columns are read. The column to
-    predict may be absent. DATA is a CSV or Parquet file, or a database with --table or --query.
+    MODEL is a file that 'privet train' wrote. The schema in it says how the columns are read.
+    The column to predict may be absent. DATA is a CSV or Parquet file, or a database with --table or --query.
 
     \b
     Examples:

@@ -29,7 +29,7 @@ def command() -> None:
 @click.argument("data")
 @click.option("--out", metavar="FILE",
               help="The file to write. It is replaced if it exists. Default: standard output.")
-@click.option("--target", metavar="COLUMN", help="The column to predict.")
+@click.option("--target", metavar="COLUMN", help="The column to predict. The schema then names it for the other commands.")
 @click.option("--private", is_flag=True,
               help="Find the bounds under differential privacy, so that they may be used as "
               "they are. This spends --epsilon.")
@@ -53,8 +53,10 @@ def draft(
     """Write a first schema for a file, with a comment on every column that needs a look.
 
     Bounds and categories are copied from the data and marked so; private protections refuse
-    them until a person has put in bounds known from the field, and has taken the mark away.
-    Columns that look like identifiers are left out of models.
+    them until a person has put in bounds known from the field, and has changed the mark to
+    bounds_from = "domain". Columns that look like identifiers are left out of models.
+
+    DATA is a CSV or Parquet file, or demo:breast-cancer.
 
     \b
     Examples:
@@ -149,12 +151,12 @@ def _advise(schema: Schema, guarantee: DPGuarantee | None, file: Path | None) ->
 @click.argument("schema_file", metavar="SCHEMA")
 @click.argument("data")
 @click.option("--table", metavar="NAME", help="The table to read, if DATA is a database.")
-@click.option("--query", metavar="SQL", help="The query to read, if DATA is a database.")
+@click.option("--query", metavar="SQL", help="The query whose rows are read, if DATA is a database.")
 @output_options
 def check(
     schema_file: str, data: str, table: str | None, query: str | None, as_json: bool
 ) -> None:
-    """Check that the rows of DATA fit SCHEMA, and say what private protections would miss.
+    """Check that the rows of DATA fit SCHEMA, and say what private protections still need.
 
     Every row is read. Ends with exit code 2 at the first row that the schema does not allow.
 

@@ -25,10 +25,10 @@ from privet.errors import InvalidInput, one_of
               help="The protection: private trains under differential privacy, plain in the "
               "clear.")
 @click.option("--epsilon", default="1", show_default=True, metavar="NUMBER",
-              help="The privacy budget of private. Smaller is more private.")
+              help="The privacy budget of private. Smaller is more private; 1 is a common choice.")
 @click.option("--delta", default=None, metavar="NUMBER",
-              help="The probability with which the guarantee may fail, below 1 / rows. "
-              "Default: 1 / rows^1.1.")
+              help="The probability with which the guarantee may fail, below 1 / rows, or 1 / people "
+              "where the schema says whose rows belong together. Default: 1 / rows^1.1.")
 @model_option
 @click.option("--out", required=True, metavar="MODEL",
               help="The file to write, for example model.safetensors. It is replaced if it "
@@ -40,7 +40,9 @@ def command(
 ) -> None:
     """Train one model under one protection, and save it with what it guarantees.
 
-    DATA is a CSV or Parquet file, a database with --table or --query, or demo:breast-cancer.
+    DATA is a CSV or Parquet file, demo:breast-cancer, or a database with --table or --query: a
+    DuckDB file, or an address such as postgresql://HOST/NAME.
+
     The file that is written holds the parameters, the schema, the guarantee and the cost, and
     no row of the data. Every run with --protect private spends its epsilon anew.
 
