@@ -11,13 +11,13 @@ from dp_accounting.pld import privacy_loss_distribution as distributions
 from scipy.optimize import brentq
 from scipy.stats import norm
 
+from privet.claims.events import Gaussian, PoissonGaussian
 from privet.dp.accounting import (
     SUPPORT,
     epsilon_for,
     mu_for,
     noise_multiplier_for,
 )
-from privet.dp.events import Gaussian, PoissonGaussian
 
 RELATIONS = {
     "zero-out": dp_accounting.NeighboringRelation.ADD_OR_REMOVE_ONE,

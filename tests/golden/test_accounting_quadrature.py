@@ -15,8 +15,8 @@ import pytest
 from scipy.optimize import brentq
 from scipy.stats import norm
 
+from privet.claims.events import Gaussian, PoissonGaussian
 from privet.dp.accounting import epsilon_for
-from privet.dp.events import Gaussian, PoissonGaussian
 
 RATES, DELTAS = (0.01, 0.2, 0.64, 1.0), (1e-3, 1e-6)
 CASES = [

@@ -12,12 +12,14 @@ from privet.claims import (
     Cost,
     DPGuarantee,
     FLGuarantee,
+    Gaussian,
     Guarantee,
     HEGuarantee,
     JointGuarantee,
     LocalDPGuarantee,
     MPCGuarantee,
     NoGuarantee,
+    PoissonGaussian,
     Sight,
     from_json,
     to_json,
@@ -36,7 +38,7 @@ def dp(**changes):
         "unit": "row",
         "relation": "zero-out",
         "accountant": "PLD (dp-accounting 0.6.0)",
-        "events": ("centre: Gaussian 3.1", "descent: 40 x Gaussian 9.5"),
+        "events": (Gaussian(3.1, what="centre"), PoissonGaussian(9.5, 40, "descent", rate=0.1)),
         "delta_split": {"mechanism": 1e-6},
         "provenance": ("bounds: schema",),
         "sights": SIGHTS,
@@ -218,8 +220,16 @@ def test_coarse_hides_exact_figures_and_is_idempotent():
     assert Cost().coarse() == Cost()
 
 
+@pytest.mark.parametrize(
+    ("memory", "shown"),
+    [(5, "10 MB"), (51_000_000, "100 MB"), (190_700_000, "200 MB"), (2**31, "5 GB")],
+)
+def test_a_rounded_figure_looks_rounded(memory, shown):
+    assert str(Cost(peak_memory=memory).coarse()) == f"{shown} peak memory, 0 B sent"
+
+
 def test_cost_reads_as_a_line():
-    assert str(COST) == "1.5 s, 5 B peak memory, 2.0 KiB sent, 3 rounds, depth 2"
+    assert str(COST) == "1.5 s, 5 B peak memory, 2.06 kB sent, 3 rounds, depth 2"
     assert str(Cost().as_estimate()) == "about 0 B sent"
     assert COST._repr_html_() == f"<p>{COST}</p>"
 
@@ -228,11 +238,36 @@ def test_cost_reads_as_a_line():
     ("count", "text"),
     [
         (0, "0 B"),
-        (1023, "1023 B"),
-        (1024, "1.0 KiB"),
-        (3 * 2**30, "3.0 GiB"),
-        (2**50, "1024.0 TiB"),
+        (999, "999 B"),
+        (1000, "1 kB"),
+        (1536, "1.54 kB"),
+        (999_499, "999 kB"),
+        (999_501, "1 MB"),
+        (3 * 10**9, "3 GB"),
+        (10**15, "1000 TB"),
     ],
 )
 def test_bytes_for_people(count, text):
     assert human_bytes(count) == text
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "4 x Gaussian",
+        {"noise_multiplier": 1.0},
+        {"kind": "laplace", "noise_multiplier": 1.0},
+        {"kind": "gaussian"},
+        {"kind": "gaussian", "noise_multiplier": 0.0},
+        {"kind": "gaussian", "noise_multiplier": "1"},
+        {"kind": "gaussian", "noise_multiplier": 1.0, "count": 0},
+        {"kind": "gaussian", "noise_multiplier": 1.0, "rate": 0.1},
+        {"kind": "gaussian", "noise_multiplier": 1.0, "what": 7},
+        {"kind": "poisson-gaussian", "noise_multiplier": 1.0, "rate": 1.5},
+        {"kind": "poisson-gaussian", "noise_multiplier": 1.0, "sampler": "magic"},
+    ],
+)
+def test_a_release_that_is_not_understood_is_refused(record):
+    whole = to_json(dp())
+    with pytest.raises(InvalidInput):
+        from_json({**whole, "events": [record]})

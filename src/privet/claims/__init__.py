@@ -6,6 +6,7 @@ means nothing.
 """
 
 from privet.claims.cost import Cost
+from privet.claims.events import Event, Gaussian, PoissonGaussian
 from privet.claims.guarantees import (
     DPGuarantee,
     FLGuarantee,
@@ -33,7 +34,9 @@ __all__ = [
     "Cost",
     "DPGuarantee",
     "Decision",
+    "Event",
     "FLGuarantee",
+    "Gaussian",
     "Guarantee",
     "HEGuarantee",
     "JointGuarantee",
@@ -41,6 +44,7 @@ __all__ = [
     "MPCGuarantee",
     "NoGuarantee",
     "NullSteward",
+    "PoissonGaussian",
     "Receipt",
     "Request",
     "Reservation",

@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from privet.claims.events import Event
 from privet.errors import InvalidInput, fraction, one_of, whole
 
 Relation = Literal["zero-out", "add-remove", "replace-one"]
@@ -116,7 +117,8 @@ class DPGuarantee(Guarantee):
         unit: what one person contributes: "row" or the name of the id column.
         relation: which data sets count as neighbours.
         accountant: the method and its version that composed the events.
-        events: the private releases that make up the claim, in order, as plain text.
+        events: the private releases that make up the claim, in order; adding them up at the
+            part of delta called "mechanism" gives at most epsilon.
         delta_split: named parts of delta; they add up to at most delta.
         secret_noise: False when the noise came from a reproducible stream. Then nothing is
             guaranteed against a person who knows the seed.
@@ -130,7 +132,7 @@ class DPGuarantee(Guarantee):
     unit: str
     relation: Relation
     accountant: str
-    events: tuple[str, ...] = ()
+    events: tuple[Event, ...] = ()
     delta_split: dict[str, float] = field(default_factory=dict)
     secret_noise: bool = True
     provenance: tuple[str, ...] = ()
@@ -156,7 +158,8 @@ class DPGuarantee(Guarantee):
     def caveats(self) -> tuple[str, ...]:
         notes = super().caveats()
         if self.delta > LARGE_DELTA:
-            notes = (f"a large delta: with a chance of {self.delta:.2g} nothing is promised", *notes)
+            hollow = f"a large delta: with a chance of {self.delta:.2g} nothing is promised"
+            notes = (hollow, *notes)
         if not self.secret_noise:
             notes = ("reproducible noise: no privacy against anyone who knows the seed", *notes)
         return notes
@@ -166,7 +169,7 @@ class DPGuarantee(Guarantee):
         answers = super().describe()
         return answers | {
             "claim": (*answers["claim"], meaning, f"accountant: {self.accountant}"),
-            "releases": self.events,
+            "releases": tuple(map(str, self.events)),
             "provenance": self.provenance,
         }
 

@@ -10,6 +10,7 @@ import dataclasses
 from typing import Any
 
 from privet.claims.cost import Cost
+from privet.claims.events import Gaussian, event_from_json, event_to_json
 from privet.claims.guarantees import Guarantee, Sight, kinds
 from privet.errors import InvalidInput, one_of
 
@@ -48,6 +49,8 @@ def _plain(value: Any) -> Any:
         return dataclasses.asdict(value)
     if isinstance(value, Guarantee):
         return to_json(value)
+    if isinstance(value, Gaussian):
+        return event_to_json(value)
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if isinstance(value, dict):
@@ -58,6 +61,8 @@ def _plain(value: Any) -> Any:
 def _typed(name: str, value: Any) -> Any:
     if name == "sights":
         return tuple(Sight(**item) for item in value)
+    if name == "events":
+        return tuple(event_from_json(item) for item in value)
     if name == "parts":
         return tuple(from_json(item) for item in value)
     if isinstance(value, list):

@@ -6,10 +6,11 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
+from privet.claims.events import Event, event_from_json
 from privet.data.columns import ORIGINS
 from privet.data.tomlfile import heading
 from privet.data.types import BoundsClaim, Unit
-from privet.errors import SchemaError
+from privet.errors import InvalidInput, SchemaError
 
 KEYS = ("target", "unit", "bounds_from", "bounds_claim", "columns")
 
@@ -71,7 +72,15 @@ def parse_claim(value: Any) -> BoundsClaim | None:
                           bound="a table with " + ", ".join(names),
                           remedy="what `privet schema draft --private` wrote, unchanged")
     return BoundsClaim(float(value["epsilon"]), float(value["delta"]), value["unit"],
-                       value["relation"], tuple(map(str, value.get("releases", ()))))
+                       value["relation"], tuple(map(_release, value.get("releases", ()))))
+
+
+def _release(value: Any) -> Event:
+    try:
+        return event_from_json(value)
+    except InvalidInput as error:
+        raise SchemaError(f"a release of bounds_claim is malformed: {error.problem}", value=value,
+                          remedy="what `privet schema draft --private` wrote, unchanged") from error
 
 
 def parse_unit(value: Any) -> Unit:

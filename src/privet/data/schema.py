@@ -28,6 +28,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from privet.claims.events import event_to_json
 from privet.data.columns import Column, parse_column
 from privet.data.names import unknown_column
 from privet.data.parse import KEYS, parse_claim, parse_origin, parse_target, parse_unit
@@ -155,7 +156,8 @@ class Schema:
             out["unit"] = "row"
         if self.bounds_claim is not None:
             claim = asdict(self.bounds_claim)
-            out["bounds_claim"] = {**claim, "releases": list(claim["releases"])}
+            claim["releases"] = [event_to_json(item) for item in self.bounds_claim.releases]
+            out["bounds_claim"] = claim
         out["columns"] = {
             name: column.to_dict(bounds_from=origin) for name, column in self.columns.items()
         }

@@ -121,11 +121,18 @@ def to_toml(content: Mapping[str, Any], comments: Comments) -> str:
 def _line(key: str, value: Any) -> str:
     import tomlkit
 
-    if isinstance(value, Mapping):
-        table = tomlkit.inline_table()
-        table.update(value)
-        value = table
-    return f"{tomlkit.key(key).as_string()} = {tomlkit.item(value).as_string()}"
+    def inline(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            table = tomlkit.inline_table()
+            table.update(value)
+            return table
+        if isinstance(value, (list, tuple)):
+            array = tomlkit.array()
+            array.extend(map(inline, value))
+            return array
+        return value
+
+    return f"{tomlkit.key(key).as_string()} = {tomlkit.item(inline(value)).as_string()}"
 
 
 def _comment(text: str) -> list[str]:

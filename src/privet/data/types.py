@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from privet.claims.events import Event
+
 
 @dataclass(frozen=True)
 class Target:
@@ -59,14 +61,14 @@ class BoundsClaim:
         epsilon, delta: the budget spent.
         unit: what one person contributed: "row" or the name of the id column.
         relation: which data sets counted as neighbours.
-        releases: the releases in words.
+        releases: the releases, as the accountant adds them up.
     """
 
     epsilon: float
     delta: float
     unit: str
     relation: str
-    releases: tuple[str, ...] = ()
+    releases: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

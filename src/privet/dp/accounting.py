@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from privet.claims.events import SAMPLERS, Event, Gaussian, PoissonGaussian
 from privet.claims.guarantees import RELATIONS, Relation
-from privet.dp.events import SAMPLERS, Event, Gaussian, PoissonGaussian
 from privet.errors import InvalidBudget, Refused, fraction, one_of, positive
 
 ACCOUNTANTS = ("pld", "rdp", "clt")
@@ -39,6 +39,9 @@ SLACK = 1e-6
 
 
 Events = Event | Sequence[Event]
+
+MECHANISM, GRID = "mechanism", "noise on a grid"
+"""Parts of delta: of the releases as continuous noise, and what discrete noise adds to it."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ def split_delta(epsilon: float, delta: float, draws: int, **parts: float) -> dic
     """
     from privet.dp.mechanisms import discretisation_delta
 
-    taken = {**parts, "noise on a grid": discretisation_delta(draws, epsilon)}
+    taken = {**parts, GRID: discretisation_delta(draws, epsilon)}
     left = delta - sum(taken.values())
     if left <= delta / 2:
         raise InvalidBudget(
@@ -139,7 +142,7 @@ def split_delta(epsilon: float, delta: float, draws: int, **parts: float) -> dic
             bound=f"delta > {2 * sum(taken.values()):.3g}",
             remedy="a larger delta, a smaller epsilon, or fewer steps",
         )
-    return {"mechanism": left, **taken}
+    return {MECHANISM: left, **taken}
 
 
 def accountant_name() -> str:

@@ -152,7 +152,7 @@ def bounds_guarantee(
     Raises:
         InvalidBudget: epsilon or delta out of range.
     """
-    from privet.claims import DPGuarantee
+    from privet.claims import DPGuarantee, Gaussian
     from privet.dp.accounting import accountant_name
 
     joint, parts = _joint_noise(columns, epsilon, delta)
@@ -163,8 +163,7 @@ def bounds_guarantee(
         relation="zero-out",
         accountant=accountant_name(),
         events=(
-            f"2 histograms of each of {columns} columns, together one "
-            f"Gaussian(noise_multiplier={joint:.6g}) of L2 sensitivity sqrt({columns})",
+            Gaussian(joint, what=f"2 histograms of each of {columns} columns, as one release"),
         ),
         delta_split=parts,
         secret_noise=secret,
@@ -176,10 +175,10 @@ def bounds_guarantee(
 
 def _joint_noise(columns: int, epsilon: float, delta: float) -> tuple[float, dict[str, float]]:
     """Noise multiplier of all histograms as one release, and the parts of delta."""
-    from privet.dp.accounting import mu_for, split_delta
+    from privet.dp.accounting import MECHANISM, mu_for, split_delta
 
     parts = split_delta(epsilon, delta, columns * (len(decimal_edges()) - 1 + CELLS))
-    return 1.0 / mu_for(epsilon, delta - parts["noise on a grid"]), parts
+    return 1.0 / mu_for(epsilon, parts[MECHANISM]), parts
 
 
 def _counts(values: Array, edges: Array, scale: float, stream: Stream) -> Array:

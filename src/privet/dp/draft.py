@@ -168,13 +168,10 @@ def _types(values: Array) -> set[str]:
 
 
 def _numbers(values: Array) -> Array:
-    """Float64, NaN where a cell is missing or no finite number: nothing in a cell raises."""
+    """Float64, NaN where a cell is missing or no number: nothing in a cell raises."""
     if values.dtype != object:
-        numbers = values.astype(np.float64)
-    else:
-        numbers = np.fromiter(map(_number, values), dtype=np.float64, count=len(values))
-    numbers[~np.isfinite(numbers)] = np.nan
-    return numbers
+        return values.astype(np.float64)
+    return np.fromiter(map(_number, values), dtype=np.float64, count=len(values))
 
 
 def _number(value: Any) -> float:

@@ -66,7 +66,7 @@ WITHOUT_SCHEMA_ITERATIVE: dict[str, str] = {"check_non_transformer_estimators_n_
 
 WITH_SCHEMA: dict[str, str] = {
     "check_dtype_object": "text in a column declared as a category is a category",
-    "check_estimators_nan_inf": "not finite means missing, and the schema says what that means",
+    "check_estimators_nan_inf": "the schema says what missing values mean, and clips infinite ones",
     "check_sample_weight_equivalence_on_dense_data": "a repeated row is another person, a weight "
     "is not: each person's gradient is clipped, and noise does not depend on either",
 }

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from privet.claims import Cost, DPGuarantee, Sight
+from privet.claims.events import Event
 from privet.claims.guarantees import RELATIONS, Relation
 from privet.data.types import BoundsClaim
 from privet.dp import accounting
-from privet.dp.events import Event
 from privet.entropy import Stream, reproducible_stream, secret_stream
 from privet.errors import InvalidBudget, MissingBounds, Refused, fraction, one_of, positive, whole
 from privet.protect.base import Facts, Model, Outcome, Plan, Protection, Rows, Watch
@@ -214,13 +214,13 @@ class Private(Protection):
             unit=facts.unit,
             relation=self.relation,
             accountant=accounting.accountant_name(),
-            events=(*releases, *map(str, events)),
+            events=(*releases, *events),
             delta_split=split,
             secret_noise=self.insecure_seed is None,
             provenance=(f"bounds from {facts.bounds_from}", *facts.provenance),
             sights=self.sights(),
             assumptions=self._assumptions(facts),
-            checks=(*_checks(events, split["mechanism"], self.relation), *_added(before)),
+            checks=(*_checks(events, split[accounting.MECHANISM], self.relation), *_added(before)),
         )
 
     def _assumptions(self, facts: Facts) -> tuple[str, ...]:
@@ -258,7 +258,7 @@ def _checks(events: tuple[Event, ...], delta: float, relation: str) -> tuple[str
     built = ", ".join(map(repr, events))
     return (
         "from privet.dp.accounting import epsilon_for; "
-        "from privet.dp.events import Gaussian, PoissonGaussian; "
+        "from privet.claims import Gaussian, PoissonGaussian; "
         f"epsilon_for([{built}], {delta!r}, {relation!r})",
         "the noise multiplier of an event is its deviation over the most that one unit adds",
     )

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from privet.claims.events import Gaussian
 from privet.dp import accounting, linear
 from privet.dp.clipping import check_grid
-from privet.dp.events import Gaussian
 from privet.dp.linear_defaults import (
     LinearSettings,
     counted_penalty,
@@ -67,7 +67,7 @@ def plan(
     draws_of_a_step = (facts.features + 1) * facts.outputs
     draws = fits * (settings.steps * draws_of_a_step + facts.features)
     split = accounting.split_delta(epsilon, delta, draws)
-    mu = accounting.mu_for(epsilon, split["mechanism"], private.relation) / math.sqrt(fits)
+    mu = accounting.mu_for(epsilon, split[accounting.MECHANISM], private.relation) / math.sqrt(fits)
     noise = math.sqrt(settings.steps / (1 - settings.mean_share)) / mu
     events = [Gaussian(noise, settings.steps * fits, what="sum of clipped gradients")]
     share = settings.mean_share

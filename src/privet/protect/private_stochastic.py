@@ -6,9 +6,9 @@ import math
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
+from privet.claims.events import Event, Gaussian, PoissonGaussian
 from privet.dp import accounting, training
 from privet.dp.clipping import check_grid
-from privet.dp.events import Event, Gaussian, PoissonGaussian
 from privet.dp.sampling import exact_rate
 from privet.dp.stochastic_defaults import StochasticSettings, stochastic_settings
 from privet.entropy import Stream
@@ -41,7 +41,7 @@ def plan(
     fits = private.fits or 1
     draws = fits * (settings.steps * parameters + facts.features)
     split = accounting.split_delta(epsilon, delta, draws)
-    own = epsilon / fits, split["mechanism"] / fits
+    own = epsilon / fits, split[accounting.MECHANISM] / fits
     before = _mean_events(private, model, settings, *own)
     noise = accounting.noise_multiplier_for(
         *own,

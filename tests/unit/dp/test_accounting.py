@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from privet.claims.events import Gaussian, PoissonGaussian
 from privet.dp import accounting
 from privet.dp.accounting import (
     check_budget,
@@ -16,7 +17,6 @@ from privet.dp.accounting import (
     noise_multiplier_for,
     split_delta,
 )
-from privet.dp.events import Gaussian, PoissonGaussian
 from privet.errors import InvalidBudget, InvalidInput, Refused
 
 

@@ -128,7 +128,7 @@ def test_guarantee_says_what_was_done() -> None:
     assert (guarantee.epsilon, guarantee.delta) == (1.0, 1e-6)
     assert (guarantee.unit, guarantee.relation) == ("row", "zero-out")
     assert guarantee.secret_noise and sum(guarantee.delta_split.values()) <= 1e-6
-    assert "2 columns" in guarantee.events[0]
+    assert "2 columns" in str(guarantee.events[0])
     _, rehearsed = private_bounds_for(
         {"age": AGE}, epsilon=1.0, delta=1e-6, stream=reproducible_stream(0)
     )

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from privet.claims import Cost, DPGuarantee, Guarantee, MPCGuarantee, NoGuarantee, Sight
+from privet.claims import (
+    Cost,
+    DPGuarantee,
+    Gaussian,
+    Guarantee,
+    MPCGuarantee,
+    NoGuarantee,
+    Sight,
+)
 from privet.protect.choose import Comparison, Entry, Score
 from privet.protect.choose.score import half_width
 
@@ -42,7 +50,7 @@ def plain(mean: float = 0.97, **options: Any) -> Entry:
 def dp(epsilon: float, **changes: Any) -> DPGuarantee:
     settings: dict[str, Any] = {
         "delta": 1e-3, "unit": "row", "relation": "zero-out", "accountant": "PLD of tests",
-        "events": (f"Gaussian for {epsilon:g}",), "sights": (CURATOR, HOLDER),
+        "events": (Gaussian(4.0, what=f"for {epsilon:g}"),), "sights": (CURATOR, HOLDER),
         "assumptions": ("the curator is trusted",), "checks": (f"epsilon_for([{epsilon:g}])",),
     }  # fmt: skip
     return DPGuarantee(epsilon=epsilon, **(settings | changes))
@@ -120,7 +128,8 @@ HOSTILE = (
 def hostile(text: str) -> Comparison:
     """The same text wherever a text comes from outside."""
     sights = (Sight(text, text, protected=True), Sight(text, text, protected=False))
-    claim = dp(1, unit=text or "row", accountant=text, events=(text,), sights=sights,
+    events = (Gaussian(1.0, what=text),)
+    claim = dp(1, unit=text or "row", accountant=text, events=events, sights=sights,
                assumptions=(text,), checks=(text,), provenance=(text,))  # fmt: skip
     lines = (
         entry(text, 0.95, claim),

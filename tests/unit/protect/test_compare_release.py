@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from privet.claims import DPGuarantee, JointGuarantee, NoGuarantee
-from privet.dp.accounting import Gaussian, epsilon_for, noise_multiplier_for
+from privet.claims.events import Gaussian, PoissonGaussian
+from privet.dp.accounting import epsilon_for, noise_multiplier_for
 from privet.protect.choose.release import central, composed, release_line
 
 
@@ -58,6 +60,22 @@ def test_composition_holds_for_what_private_training_releases(epsilon: float, co
     assert pair is not None
     true = epsilon_for(Gaussian(noise_multiplier=noise, count=count), pair[1])
     assert epsilon < true <= pair[0], "more than one fit's, and not more than is said"
+
+
+@pytest.mark.parametrize("rate", [1.0, 0.1])
+def test_named_releases_compose_as_the_accountant_composes_them(rate: float) -> None:
+    """Three fits that name their Gaussians cost what three times as many Gaussians cost."""
+    delta = {"mechanism": 1e-5 - 1e-13, "noise on a grid": 1e-13}
+    event = Gaussian(4.0, 20) if rate == 1 else PoissonGaussian(1.0, 20, rate=rate)
+    epsilon = epsilon_for(event, delta["mechanism"])
+    silent = DPGuarantee(epsilon=epsilon, delta=1e-5, unit="row", relation="zero-out",
+                         accountant="test")  # fmt: skip
+    named = replace(silent, events=(event,), delta_split=delta)
+    pair, loose = composed([named] * 3), composed([silent] * 3)
+    assert pair is not None and loose is not None and pair[1] == loose[1]
+    true = epsilon_for(replace(event, count=60), pair[1])
+    assert true <= pair[0] <= true + 1e-4 < loose[0]
+    assert composed([named, named, silent]) == loose, "one that names nothing hides the others"
 
 
 def test_mixed_claims_lie_between_their_greatest_and_their_sum() -> None:

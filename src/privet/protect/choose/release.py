@@ -6,7 +6,10 @@ whatever the models guarantee. The fits behind them compose like any other relea
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from privet.claims import DPGuarantee, Guarantee, JointGuarantee
 
@@ -31,10 +34,11 @@ def composed(claims: Sequence[DPGuarantee]) -> tuple[float, float] | None:
 
     # Formal guarantees
     * For releases that are (e_i, d_i)-DP for the same unit and relation, chosen adaptively or
-      not, the pair holds for all of them together. It is the smaller epsilon of two valid ones
-      at delta = 2 * sum(d_i): basic composition (Dwork & Roth 2014, Theorem 3.16), and the
+      not, the pair holds for all of them together. It is the smallest epsilon of three valid
+      ones at delta = 2 * sum(d_i): basic composition (Dwork & Roth 2014, Theorem 3.16); the
       optimal composition of (e, d)-mechanisms (Kairouz, Oh & Viswanath 2015, Theorem 3.3)
-      through their dominating privacy loss distributions, rounded pessimistically.
+      through their dominating privacy loss distributions, rounded pessimistically; and, where
+      each names its releases, the composition of these, at what noise on a grid leaves of delta.
     * Nothing is said about un-noised scores, nor about splits that are drawn by looking at
       labels: the pair counts the splits as fixed.
 
@@ -47,7 +51,31 @@ def composed(claims: Sequence[DPGuarantee]) -> tuple[float, float] | None:
     basic = sum(claim.epsilon for claim in claims)
     if not 0 < delta < 1:
         return basic, delta
-    return min(basic, _optimal(claims, delta)), delta
+    least = min(basic, _optimal(claims, delta))
+    return min(least, _of_events(claims, delta, least)), delta
+
+
+def _of_events(claims: Sequence[DPGuarantee], delta: float, most: float) -> float:
+    """Epsilon of all releases that the claims name; infinite if they do not, or above `most`."""
+    from privet.dp.accounting import GRID, MECHANISM, epsilon_for
+
+    if any(not claim.events or set(claim.delta_split) != {MECHANISM, GRID} for claim in claims):
+        return math.inf
+    counts = Counter(event for claim in claims for event in claim.events)
+    events = [replace(event, count=event.count * times) for event, times in counts.items()]
+    drawn = sum(claim.delta_split[GRID] for claim in claims)
+    found = math.inf
+    for _ in range(2):
+        # What noise on a grid adds grows with 1 + e^epsilon. It was counted at an epsilon of 0
+        # or more, and now has to be counted at that of all together, which is at most `most`.
+        grid = drawn * (1 + math.exp(min(most, 700))) / 2
+        if grid >= delta:
+            break
+        now = epsilon_for(events, delta - grid, claims[0].relation)
+        if now > most:
+            break
+        found = most = now
+    return found
 
 
 def _optimal(claims: Sequence[DPGuarantee], delta: float) -> float:

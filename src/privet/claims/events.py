@@ -1,4 +1,6 @@
-"""Private releases as typed values: what the accountant adds up and the guarantee names.
+"""Private releases as typed values, which accountants add up, guarantees name and ledgers keep.
+
+Being data, they can be added up again later, with others, by a tighter accountant.
 
 A noise multiplier is always the noise's standard deviation divided by the most that ONE unit
 can add to the released sum, as Euclidean norm.
@@ -6,8 +8,8 @@ can add to the released sum, as Euclidean norm.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
 
 from privet.errors import InvalidInput, one_of, positive, whole
 
@@ -40,6 +42,8 @@ class Gaussian:
         positive(noise_multiplier=self.noise_multiplier)
         whole(count=self.count)
         one_of(SAMPLERS, sampler=self.sampler)
+        if not isinstance(self.what, str):
+            raise InvalidInput("what is released is said in words", value=type(self.what).__name__)
 
     def __str__(self) -> str:
         return (
@@ -57,7 +61,7 @@ class PoissonGaussian(Gaussian):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.rate <= 1:
+        if positive(rate=self.rate) > 1:
             raise InvalidInput("a sampling rate lies in (0, 1]", value=self.rate)
 
     def __str__(self) -> str:
@@ -68,3 +72,29 @@ class PoissonGaussian(Gaussian):
 
 
 Event = Gaussian | PoissonGaussian
+
+_KINDS: dict[str, type[Gaussian]] = {"gaussian": Gaussian, "poisson-gaussian": PoissonGaussian}
+
+
+def event_to_json(event: Event) -> dict[str, Any]:
+    """A JSON-compatible dict that `event_from_json` reads back to an equal value."""
+    kind = next(name for name, cls in _KINDS.items() if type(event) is cls)
+    return {"kind": kind, **asdict(event)}
+
+
+def event_from_json(record: Any) -> Event:
+    """The event that `event_to_json` wrote.
+
+    Raises:
+        InvalidInput: an unknown kind, or fields that are missing, unknown or out of range.
+    """
+    if not isinstance(record, dict):
+        raise InvalidInput("a release is a JSON object", value=type(record).__name__)
+    cls = _KINDS[one_of(tuple(_KINDS), kind=record.get("kind"))]
+    given = {name: value for name, value in record.items() if name != "kind"}
+    strange = sorted(set(given) - {field.name for field in fields(cls)})
+    if strange:
+        raise InvalidInput("unknown fields in a release", value=strange)
+    if "noise_multiplier" not in given:
+        raise InvalidInput("a release without its noise", bound="noise_multiplier")
+    return cls(**given)
