@@ -33,7 +33,7 @@ def rich(path: Path) -> Ledger:
         ledger.append("fit", FIT | {"number": number})
     name_approvers(ledger, [key.public for key in APPROVERS])
     ledger.append("query", {"sql": "SELECT COUNT(*) FROM t", "error": 0.5})
-    ledger.add_cosignature(cosign(ledger.head(), WITNESS, time="2026-01-01T00:00:00Z"))
+    ledger.add_cosignature(cosign(ledger.head(), WITNESS))
     rotate_key(ledger)
     ledger.append("fit", FIT)
     ledger.redact(3, "the person asked")

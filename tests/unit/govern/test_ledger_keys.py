@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, x25519
 
 from privet.errors import InvalidInput, Refused
-from privet.govern.ledger import Ledger, SigningKey, check
+from privet.govern.ledger import Ledger, SigningKey, check, verify
 from privet.govern.ledger.custody import (
     name_approvers,
     replace_key,
@@ -18,7 +18,6 @@ from privet.govern.ledger.custody import (
     rotate_key,
 )
 from privet.govern.ledger.keys import VARIABLE, signed_by
-from privet.govern.ledger.verify import verify
 from tests.unit.govern.ledgers import APPROVERS, FIT, plain, replaced, sql
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")

@@ -129,3 +129,10 @@ def test_key_file_of_ones_own(tmp_path):
     Ledger.open(tmp_path / "l.db", key=tmp_path / "keys" / "mine.key").append("fit", {})
     assert not (tmp_path / "l.key").exists()
     assert (tmp_path / "keys" / "mine.key").exists()
+
+
+def test_names_of_files_that_look_like_addresses(tmp_path):
+    for name in ("a?mode=ro.db", "a#b.db", "a%20b.db", "é ü.db", "sqlite:l.db", "-x.db"):
+        Ledger.open(tmp_path / name).append("fit", {})
+        assert (tmp_path / name).exists()
+        assert Ledger.open(tmp_path / name, create=False).head().size == 2

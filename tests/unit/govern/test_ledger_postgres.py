@@ -10,11 +10,10 @@ import pytest
 import sqlalchemy as sa
 
 from privet.errors import InvalidInput, Unavailable
-from privet.govern.ledger import Ledger, SigningKey, check, cosign
+from privet.govern.ledger import Ledger, SigningKey, check, cosign, verify
 from privet.govern.ledger.custody import name_approvers, rotate_key
 from privet.govern.ledger.store import Conflict
 from privet.govern.ledger.tables import METADATA
-from privet.govern.ledger.verify import verify
 from tests.unit.govern.ledgers import APPROVERS, FIT, WITNESS, replaced
 from tests.unit.govern.test_ledger_processes import appender
 from tests.unit.govern.test_ledger_verify import changed
@@ -54,7 +53,7 @@ def rich(url):
     ledger.append("fit", FIT)
     ledger.append("fit", FIT)
     name_approvers(ledger, [key.public for key in APPROVERS])
-    ledger.add_cosignature(cosign(ledger.head(), WITNESS, time="2026-01-01T00:00:00Z"))
+    ledger.add_cosignature(cosign(ledger.head(), WITNESS))
     rotate_key(ledger)
     ledger.redact(3, "asked")
     replaced(ledger, SigningKey.generate(), APPROVERS[:2])

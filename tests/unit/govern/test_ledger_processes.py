@@ -12,8 +12,7 @@ from contextlib import closing
 import pytest
 
 from privet.errors import Unavailable
-from privet.govern.ledger import Ledger
-from privet.govern.ledger.verify import verify
+from privet.govern.ledger import Ledger, verify
 from tests.unit.govern.ledgers import FIT, plain
 
 APPENDER = """
@@ -107,8 +106,7 @@ def test_full_disk_writes_nothing(tmp_path):
 LIMITED = """
 import resource, signal, sys
 from privet.errors import Unavailable
-from privet.govern.ledger import Ledger
-from privet.govern.ledger.verify import verify
+from privet.govern.ledger import Ledger, verify
 ledger = Ledger.open(sys.argv[1])
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
@@ -136,8 +134,7 @@ def test_disk_that_fails_in_the_middle_of_a_write(tmp_path):
 READ_ONLY = """
 import os, sys
 from privet.errors import Unavailable
-from privet.govern.ledger import Ledger
-from privet.govern.ledger.verify import verify
+from privet.govern.ledger import Ledger, verify
 # Everything is imported before root becomes nobody, who may not read the interpreter.
 with_rights = Ledger.open(sys.argv[1])
 assert verify(with_rights).ok

@@ -10,8 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from privet.errors import InvalidInput, Refused
-from privet.govern.ledger import Ledger, canonical
-from privet.govern.ledger.verify import verify
+from privet.govern.ledger import Ledger, canonical, verify
 from tests.unit.govern.ledgers import FIT, plain, rich, sql
 
 

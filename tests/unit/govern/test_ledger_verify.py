@@ -8,11 +8,10 @@ from contextlib import closing
 import pytest
 
 from privet.errors import InvalidInput, Refused
-from privet.govern.ledger import Ledger, Receipt, SigningKey, merkle
+from privet.govern.ledger import Ledger, Receipt, SigningKey, merkle, verify
 from privet.govern.ledger.custody import rotate_key
 from privet.govern.ledger.records import chain_hash, head_statement, link_hash
 from privet.govern.ledger.tables import METADATA
-from privet.govern.ledger.verify import verify
 from tests.unit.govern.ledgers import FIT, copied, plain, rich, sql
 
 COLUMNS = [(table.name, column.name) for table in METADATA.sorted_tables for column in table.c]

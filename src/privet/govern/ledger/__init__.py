@@ -7,23 +7,38 @@ shows and what it cannot show stands at `Ledger`.
 from __future__ import annotations
 
 from privet.govern.ledger.canonical import canonical, keyed_hash
+from privet.govern.ledger.custody import (
+    name_approvers,
+    replace_key,
+    replacement_statement,
+    rotate_key,
+)
 from privet.govern.ledger.keys import SigningKey
 from privet.govern.ledger.ledger import Ledger
 from privet.govern.ledger.receipt import Cosignature, Receipt, check, cosign, extends
 from privet.govern.ledger.records import Entry, Head
+from privet.govern.ledger.verify import Verdict, verify
+from privet.govern.ledger.walk import Finding
 from privet.govern.ledger.writing import Transaction
 
 __all__ = [
     "Cosignature",
     "Entry",
+    "Finding",
     "Head",
     "Ledger",
     "Receipt",
     "SigningKey",
     "Transaction",
+    "Verdict",
     "canonical",
     "check",
     "cosign",
     "extends",
     "keyed_hash",
+    "name_approvers",
+    "replace_key",
+    "replacement_statement",
+    "rotate_key",
+    "verify",
 ]

@@ -71,7 +71,7 @@ def _begin_file(store: Store, path: Path, clock: Callable[[], str]) -> None:
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as error:
         raise Unavailable(f"no ledger can be made at {path}: {error.strerror}") from error
-    draft = Store(replace(store.address, url=f"sqlite:///{part}", path=part), 30.0)
+    draft = Store(replace(store.address, path=part), 30.0)
     try:
         draft.use_wal()
         with draft.creating() as connection:

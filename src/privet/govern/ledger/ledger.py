@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,7 +29,7 @@ from privet.govern.ledger.reading import (
     page,
 )
 from privet.govern.ledger.receipt import Cosignature, Receipt
-from privet.govern.ledger.records import RESERVED, Entry, Head
+from privet.govern.ledger.records import RESERVED, Entry, Head, utc_now
 from privet.govern.ledger.store import Conflict, Store
 from privet.govern.ledger.succession import COSIGNED, REDACTED, Keys
 from privet.govern.ledger.tables import COSIGNATURES, PAYLOADS
@@ -38,11 +37,6 @@ from privet.govern.ledger.writing import Tip, Transaction, current_tip
 
 TRIES = 10
 T = TypeVar("T")
-
-
-def utc_now() -> str:
-    """The time as entries hold it: UTC, ISO 8601, microseconds."""
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 class Ledger:

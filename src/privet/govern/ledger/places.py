@@ -23,13 +23,13 @@ class Address:
     """A ledger's address.
 
     Attributes:
-        url: what SQLAlchemy connects to.
+        url: the server's address, with its password; None for a file.
         path: the file, for SQLite; None for a server.
         shown: the address without a password, for messages.
         key: the private key file that belongs to it.
     """
 
-    url: str
+    url: str | None
     path: Path | None
     shown: str
     key: Path
@@ -61,7 +61,7 @@ def find_address(address: str | os.PathLike[str] | None, key: Path | None = None
     if not path.name or str(path) == ":memory:":
         raise InvalidInput("a ledger needs a file", value=text, remedy="Ledger.open('ledger.db')")
     path = path.absolute()
-    return Address(f"sqlite:///{path}", path, str(path), key or path.with_suffix(".key"))
+    return Address(None, path, str(path), key or path.with_suffix(".key"))
 
 
 def _server(text: str, key: Path | None) -> Address:

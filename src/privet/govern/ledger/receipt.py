@@ -16,7 +16,7 @@ from privet.errors import InvalidInput
 from privet.govern.ledger import merkle
 from privet.govern.ledger.canonical import framed
 from privet.govern.ledger.keys import SigningKey, signed_by
-from privet.govern.ledger.records import Entry, Head, chain_hash, key_id
+from privet.govern.ledger.records import Entry, Head, chain_hash, key_id, utc_now
 
 FORMAT = "privet ledger receipt 1"
 _COSIGN = b"privet ledger cosign 1"
@@ -162,8 +162,8 @@ def extends(old: Head, new: Head, proof: list[bytes]) -> bool:
     return merkle.verify_consistency(old.size, new.size, old.root, new.root, proof)
 
 
-def cosign(head: Head, key: SigningKey, *, time: str) -> Cosignature:
-    """Sign another ledger's head as a witness.
+def cosign(head: Head, key: SigningKey, *, time: str | None = None) -> Cosignature:
+    """Sign another ledger's head as a witness, now unless a time is given.
 
     Raises:
         InvalidInput: the head's own signature is not valid.
@@ -171,6 +171,7 @@ def cosign(head: Head, key: SigningKey, *, time: str) -> Cosignature:
     wrong = check_head(head)
     if wrong:
         raise InvalidInput(f"this head cannot be cosigned: {'; '.join(wrong)}")
+    time = time or utc_now()
     return Cosignature(
         ledger=head.ledger,
         size=head.size,

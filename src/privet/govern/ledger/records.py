@@ -13,6 +13,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from privet.errors import InvalidInput
@@ -99,6 +100,11 @@ class Head:
     def statement(self) -> bytes:
         """The bytes that are signed."""
         return head_statement(self.ledger, self.size, self.root, self.chain, self.time, self.key)
+
+
+def utc_now() -> str:
+    """The time as entries hold it: UTC, ISO 8601, microseconds."""
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def key_id(public: bytes) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,8 +27,10 @@ class Store:
     def __init__(self, address: Address, timeout: float) -> None:
         self.address = address
         self.sqlite = address.path is not None
-        self._timeout = timeout
-        self._engine = _sqlite(address, timeout) if self.sqlite else _server(address, timeout)
+        if address.path is not None:
+            self._engine = _sqlite(address.path, timeout)
+        else:
+            self._engine = _server(str(address.url), timeout)
         self._pid = os.getpid()
 
     @contextmanager
@@ -140,10 +143,10 @@ def check_version(meta: dict[str, str], shown: str) -> None:
         )
 
 
-def _sqlite(address: Address, timeout: float) -> sa.Engine:
-    engine = sa.create_engine(
-        address.url, connect_args={"timeout": timeout, "check_same_thread": False}
-    )
+def _sqlite(path: Path, timeout: float) -> sa.Engine:
+    # Built from parts: a file name may hold "?" or "#".
+    url = sa.URL.create("sqlite", database=str(path))
+    engine = sa.create_engine(url, connect_args={"timeout": timeout, "check_same_thread": False})
 
     @sa.event.listens_for(engine, "connect")
     def prepare(raw: Any, _: Any) -> None:
@@ -161,9 +164,9 @@ def _sqlite(address: Address, timeout: float) -> sa.Engine:
     return engine
 
 
-def _server(address: Address, timeout: float) -> sa.Engine:
+def _server(url: str, timeout: float) -> sa.Engine:
     try:
-        engine = sa.create_engine(address.url, pool_pre_ping=True)
+        engine = sa.create_engine(url, pool_pre_ping=True)
     except ImportError as error:
         raise Unavailable(
             "a ledger in PostgreSQL needs the driver psycopg",
