@@ -13,6 +13,7 @@ from privet.cli.options import (
     PROTECTIONS,
     chance,
     data_options,
+    delta_option,
     epsilons,
     given,
     model_option,
@@ -36,9 +37,7 @@ EPSILONS = "0.5,1,3"
 @click.option("--epsilon", default=EPSILONS, show_default=True, metavar="NUMBERS",
               help="Privacy budgets for private, with commas between them. Smaller is more "
               "private; 1 is a common choice.")
-@click.option("--delta", default=None, metavar="NUMBER",
-              help="The probability with which the guarantee may fail, below 1 / rows, or 1 / people "
-              "where the schema says whose rows belong together. Default: 1 / rows^1.1.")
+@delta_option
 @model_option
 @click.option("--seeds", type=int, default=5, show_default=True,
               help="The number of random splits into training and test rows. A recommendation "

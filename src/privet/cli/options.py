@@ -39,11 +39,28 @@ def data_options(command: Command) -> Command:
                      help="TOML file with the bounds, categories and target of the columns. "
                      "'privet schema draft DATA' writes a first one. Default: the file with "
                      "DATA's name and the ending .toml, if there is one."),
-        click.option("--table", metavar="NAME", help="The table to read, if DATA is a database."),
-        click.option("--query", metavar="SQL", help="The query whose rows are read, if DATA is a database."),
+        table_options,
     )):
         command = option(command)
     return command
+
+
+def table_options(command: Command) -> Command:
+    """Add what says which rows of a database are read: --table, --query."""
+    query = click.option("--query", metavar="SQL",
+                         help="The query whose rows are read, if DATA is a database.")
+    table = click.option("--table", metavar="NAME",
+                         help="The table to read, if DATA is a database.")
+    return table(query(command))
+
+
+def delta_option(command: Command) -> Command:
+    """Add `--delta`."""
+    return click.option(
+        "--delta", default=None, metavar="NUMBER",
+        help="The probability with which the guarantee may fail, below 1 / rows, or 1 / people "
+        "where the schema says whose rows belong together. Default: 1 / rows^1.1.",
+    )(command)
 
 
 def model_option(command: Command) -> Command:

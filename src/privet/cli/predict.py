@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from privet.cli.options import output_options
+from privet.cli.options import output_options, table_options
 from privet.errors import DataError, InvalidInput
 
 SHOWN = 20
@@ -20,8 +20,7 @@ SHOWN = 20
 @click.command("predict", short_help="Predict with a saved model.")
 @click.argument("model")
 @click.argument("data")
-@click.option("--table", metavar="NAME", help="The table to read, if DATA is a database.")
-@click.option("--query", metavar="SQL", help="The query whose rows are read, if DATA is a database.")
+@table_options
 @click.option("--proba", is_flag=True,
               help="Also give the probability of every class, for models of classes.")
 @click.option("--out", metavar="FILE",
@@ -35,7 +34,8 @@ def command(
     """Predict with the saved MODEL for the rows of DATA, one line per row and in their order.
 
     MODEL is a file that 'privet train' wrote. The schema in it says how the columns are read.
-    The column to predict may be absent. DATA is a CSV or Parquet file, or a database with --table or --query.
+    The column to predict may be absent. DATA is a CSV or Parquet file, or a database with
+    --table or --query.
 
     \b
     Examples:

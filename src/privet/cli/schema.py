@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from privet.cli.options import budget, chance, given, output_options
+from privet.cli.options import budget, chance, given, output_options, table_options
 from privet.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ def command() -> None:
 @click.argument("data")
 @click.option("--out", metavar="FILE",
               help="The file to write. It is replaced if it exists. Default: standard output.")
-@click.option("--target", metavar="COLUMN", help="The column to predict. The schema then names it for the other commands.")
+@click.option("--target", metavar="COLUMN",
+              help="The column to predict. The schema then names it for the other commands.")
 @click.option("--private", is_flag=True,
               help="Find the bounds under differential privacy, so that they may be used as "
               "they are. This spends --epsilon.")
@@ -92,7 +93,7 @@ def draft(
 
 def _plain(data: str, target: str | None, keep: bool) -> Schema:
     from privet.cli.sources import source_of
-    from privet.data.draft import draft as draft_schema
+    from privet.data.drafting import draft as draft_schema
 
     return draft_schema(source_of(data), drop_identifiers=not keep, target=target)
 
@@ -150,8 +151,7 @@ def _advise(schema: Schema, guarantee: DPGuarantee | None, file: Path | None) ->
 @command.command("check", short_help="Check a schema against a file.")
 @click.argument("schema_file", metavar="SCHEMA")
 @click.argument("data")
-@click.option("--table", metavar="NAME", help="The table to read, if DATA is a database.")
-@click.option("--query", metavar="SQL", help="The query whose rows are read, if DATA is a database.")
+@table_options
 @output_options
 def check(
     schema_file: str, data: str, table: str | None, query: str | None, as_json: bool

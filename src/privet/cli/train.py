@@ -12,6 +12,7 @@ from privet.cli.options import (
     budget,
     chance,
     data_options,
+    delta_option,
     given,
     model_option,
     output_options,
@@ -26,9 +27,7 @@ from privet.errors import InvalidInput, one_of
               "clear.")
 @click.option("--epsilon", default="1", show_default=True, metavar="NUMBER",
               help="The privacy budget of private. Smaller is more private; 1 is a common choice.")
-@click.option("--delta", default=None, metavar="NUMBER",
-              help="The probability with which the guarantee may fail, below 1 / rows, or 1 / people "
-              "where the schema says whose rows belong together. Default: 1 / rows^1.1.")
+@delta_option
 @model_option
 @click.option("--out", required=True, metavar="MODEL",
               help="The file to write, for example model.safetensors. It is replaced if it "

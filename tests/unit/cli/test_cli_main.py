@@ -167,3 +167,18 @@ def test_a_closed_pipe_is_no_crash(tmp_path: Path) -> None:
     )  # fmt: skip
     assert "Traceback" not in done.stderr
     assert "Error" not in done.stderr
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    ([], 'bounds_from = "domain"'),
+    (["compare"], "not for release"),
+    (["compare"], "1 / people"),
+    (["train"], "1 / people"),
+    (["predict"], "MODEL is a file that 'privet train' wrote"),
+    (["schema", "draft"], 'bounds_from = "domain"'),
+    (["schema", "check"], "still need"),
+])  # fmt: skip
+def test_help_says_what_a_user_must_know(privet, words: list[str], said: str) -> None:
+    done = privet(*words, "--help")
+    assert done.code == 0
+    assert said in " ".join(done.out.split())
