@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from privet.data.columns import Column
     from privet.data.dataset import Dataset, read
-    from privet.data.draft import draft
+    from privet.data.drafting import draft
     from privet.data.encode import Encoded, Encoder, check_target
     from privet.data.schema import Schema
     from privet.data.source import Frame, Source
@@ -42,17 +42,15 @@ _HOMES = {
     "Target": "types",
     "Unit": "types",
     "check_target": "encode",
+    "draft": "drafting",
     "read": "dataset",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name == "draft":  # the module has the function's name, and importing it would shadow it
-        value = import_module("privet.data.draft").draft
-    elif name in _HOMES:
-        value = getattr(import_module(f"privet.data.{_HOMES[name]}"), name)
-    else:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"privet.data.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from privet.data.columns import KINDS, Column
-from privet.data.draft import UNIT_HINT
+from privet.data.drafting import UNIT_HINT
 from privet.data.identifiers import by_name
 from privet.data.schema import Schema
 from privet.data.source import rows_in

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from privet.data import Dataset, Schema, read
-from privet.data.draft import FROM_DATA, draft
+from privet.data.drafting import FROM_DATA, draft
 from privet.data.readers import open_source
 from privet.data.values import POINTS
 from privet.errors import DataError, UnknownColumn

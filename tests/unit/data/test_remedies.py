@@ -15,7 +15,7 @@ import pytest
 import privet.data
 from privet import errors
 from privet.data import Frame, Schema, read
-from privet.data.draft import draft
+from privet.data.drafting import draft
 from privet.data.readers import open_source
 from privet.errors import DataError, PrivetError, UnknownColumn
 
