@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from privet.claims import Cost, Guarantee, from_json, to_json
+from privet.claims import Cost, Guarantee, to_json
 from privet.data import Schema
 from privet.errors import DataError, InvalidInput, one_of
 from privet.estimators import record_fields as fields
@@ -147,11 +147,8 @@ def _unfitted(
 
 
 def _result(record: dict[str, Any], model: Model, tensors: dict[str, Array]) -> Result:
-    guarantee, cost = from_json(record["guarantee"]), from_json(record["cost"])
-    if not isinstance(guarantee, Guarantee) or not isinstance(cost, Cost):
-        raise DataError("the saved model has no guarantee or no cost")
-    fields.check_claim(guarantee, "guarantee")
-    fields.check_claim(cost, "cost")
+    guarantee = fields.claim(record, "guarantee", Guarantee)
+    cost = fields.claim(record, "cost", Cost)
     if not all(isinstance(each, str) for each in fields.table(record, "versions").values()):
         fields.refuse("versions", None, "texts")
     notes, steps = fields.texts(record, "notes"), fields.count(record, "steps")

@@ -6,18 +6,16 @@ and its fit with the rest are checked, and nothing is allocated by a number that
 
 from __future__ import annotations
 
-import dataclasses
-import math
-import types
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
+from typing import Any, NoReturn
 
 import numpy as np
 
-from privet.claims import Cost, Guarantee
+from privet.claims import Cost, Guarantee, from_json
+from privet.claims.serial import is_finite, is_whole
 from privet.data import Encoder, Schema
-from privet.errors import DataError
+from privet.errors import DataError, InvalidInput
 from privet.protect.base import Model
 
 Array = np.ndarray[Any, Any]
@@ -57,7 +55,7 @@ def truth(record: dict[str, Any], name: str) -> bool:
 def count(record: dict[str, Any], name: str, *, least: int = 0) -> int:
     """The field, a whole number of at least `least`."""
     value = record[name]
-    if not _is_whole(value) or value < least:
+    if not is_whole(value) or value < least:
         refuse(name, value, f"a whole number of at least {least}")
     return int(value)
 
@@ -122,7 +120,7 @@ def _is_label(value: Any, kind: np.dtype[Any]) -> bool:
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return False
     if kind.kind == "f":
-        return _is_finite(value)
+        return is_finite(value)
     limits = np.iinfo(kind)
     return isinstance(value, int) and limits.min <= value <= limits.max
 
@@ -199,49 +197,18 @@ def shapes(model: Model, features: int, outputs: int) -> dict[str, tuple[int, ..
     return {key: shape for layer in layers for key, shape in layer.items()}
 
 
-def check_claim(claim: Guarantee | Cost, name: str) -> None:
-    """Refuse a claim with a field of another type than it declares.
+def claim(record: dict[str, Any], name: str, kind: type[Guarantee] | type[Cost]) -> Any:
+    """The field, a guarantee or a cost.
 
     Raises:
-        DataError: naming the field.
+        DataError: naming the field, and the one within it.
     """
-    hints = get_type_hints(type(claim))
-    for each in dataclasses.fields(claim):
-        value = getattr(claim, each.name)
-        if not _fits(value, hints[each.name]):
-            refuse(f"{name}.{each.name}", value, str(each.type))
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    origin, inner = get_origin(hint), get_args(hint)
-    if hint is float:
-        return _is_finite(value)
-    if hint is int:
-        return _is_whole(value)
-    if origin is Literal:
-        return isinstance(value, str) and value in inner
-    if origin in (Union, types.UnionType):
-        return any(_fits(value, each) for each in inner)
-    if origin is tuple:
-        return isinstance(value, tuple) and all(_fits(item, inner[0]) for item in value)
-    if origin is dict:
-        return isinstance(value, dict) and all(_fits(item, inner[1]) for item in value.values())
-    if dataclasses.is_dataclass(value):
-        own = get_type_hints(type(value))
-        return isinstance(value, hint) and all(
-            _fits(getattr(value, each.name), own[each.name]) for each in dataclasses.fields(value)
-        )
-    return isinstance(value, hint)
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
-
-
-def _is_finite(value: Any) -> bool:
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        return False
     try:
-        return math.isfinite(value)
-    except OverflowError:  # a whole number beyond every float
-        return False
+        found = from_json(record[name])
+    except InvalidInput as error:
+        raise DataError(
+            f"the saved model's field {name!r} is malformed: {error.problem}",
+            bound=error.bound or "what was saved",
+            remedy="train and save the model again",
+        ) from error
+    return found if isinstance(found, kind) else refuse(name, found, f"a {kind.__name__.lower()}")
