@@ -91,7 +91,7 @@ class _Field:
 
 
 @cache
-def _fields(cls: type[Any], of: str) -> dict[str, _Field]:
+def _fields(cls: Any, of: str) -> dict[str, _Field]:
     hints = get_type_hints(cls)
     absent = dataclasses.MISSING
     return {
@@ -106,7 +106,7 @@ def _fields(cls: type[Any], of: str) -> dict[str, _Field]:
     }
 
 
-def _built(cls: type[Any], record: dict[str, Any], what: str) -> Any:
+def _built(cls: Any, record: dict[str, Any], what: str) -> Any:
     """The value of a class with these fields, all of which are of the types it declares."""
     fields = _fields(cls, what)
     strange = sorted(set(record) - set(fields))
@@ -143,7 +143,7 @@ def _item(value: Any, hint: Any, field: _Field) -> Any:
 
 def _event(value: Any) -> Event:
     event = event_from_json(value)
-    cls: type[Any] = type(event)
+    cls: Any = type(event)
     for each in _fields(cls, "a release").values():
         # The class checks ranges; to it, 40.0 is a whole number.
         if not _fits(getattr(event, each.name), each.hint):
