@@ -6,8 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,7 @@ from tests.unit.govern.ledgers import FIT, plain
 
 APPENDER = """
 import sys
+import tempfile
 from privet.govern.ledger import Ledger
 ledger = Ledger.open(sys.argv[1])
 for number in range(int(sys.argv[2])):
@@ -131,6 +134,21 @@ def test_disk_that_fails_in_the_middle_of_a_write(tmp_path):
     assert verify(Ledger.open(tmp_path / "l.db")).ok
 
 
+@pytest.fixture
+def open_folder():
+    """A folder that others may enter; those that pytest makes are closed to them."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+        folder.chmod(0o755)
+
+
+def as_nobody(code, path):
+    command = [sys.executable, "-c", code, str(path)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
 READ_ONLY = """
 import os, sys
 from privet.errors import Unavailable
@@ -149,21 +167,25 @@ except Unavailable as error:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="users of Linux")
-def test_read_only_file_says_so(tmp_path):
-    path = tmp_path / "l.db"
+def test_read_only_file_says_so(open_folder):
+    path = open_folder / "l.db"
     plain(path, 3)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
     path.chmod(0o444)
     before = path.read_bytes()
     # The folder cannot be written either, so the log cannot be made there.
-    tmp_path.chmod(0o555)
-    try:
-        command = [sys.executable, "-c", READ_ONLY, str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    finally:
-        tmp_path.chmod(0o755)
+    open_folder.chmod(0o555)
+    done = as_nobody(READ_ONLY, path)
     assert done.returncode == 0, done.stderr
     assert "read-only" in done.stdout
     assert "open a copy" in done.stdout
     assert path.read_bytes() == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="users of Linux")
+def test_a_folder_that_may_not_be_entered_says_so(open_folder):
+    path = open_folder / "l.db"
+    plain(path, 1)
+    closing = "os.chmod(os.path.dirname(sys.argv[1]), 0)\nif os.geteuid"
+    done = as_nobody(READ_ONLY.replace("if os.geteuid", closing), path)
+    assert done.returncode == 0, done.stderr
+    assert "Permission denied" in done.stdout

@@ -31,12 +31,17 @@ def begin(store: Store, *, create: bool, clock: Callable[[], str]) -> str:
     if path is None:
         return _identity(store) or _begin_server(store, create=create, clock=clock)
     refuse_network(path)
-    if not path.exists():
+    try:
+        there, folder = path.exists(), path.is_dir()
+        empty = there and not folder and path.stat().st_size == 0
+    except OSError as error:
+        raise Unavailable(f"no ledger can be read at {path}: {error.strerror}") from error
+    if not there:
         _refuse_unless(create, store)
         _begin_file(store, path, clock)
-    elif path.is_dir() or path.stat().st_size == 0:
+    elif folder or empty:
         raise InvalidInput(
-            f"{path} is {'a folder' if path.is_dir() else 'empty'}, not a ledger",
+            f"{path} is {'a folder' if folder else 'empty'}, not a ledger",
             remedy="restore it from a backup, or name a file that is not there yet",
         )
     identity = _identity(store)
