@@ -19,7 +19,6 @@ from tests.unit.govern.ledgers import FIT, plain
 
 APPENDER = """
 import sys
-import tempfile
 from privet.govern.ledger import Ledger
 ledger = Ledger.open(sys.argv[1])
 for number in range(int(sys.argv[2])):
