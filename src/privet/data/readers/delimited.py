@@ -45,8 +45,10 @@ _HEAD = 1 << 20
 _SEPARATORS = (",", ";", "\t", "|")
 _WHOLE = r"-?(0|[1-9][0-9]{0,18})"
 _MANTISSA = r"((0|[1-9][0-9]*)\.[0-9]*|\.[0-9]+)"
-_DECIMAL = rf"-?({_MANTISSA}([eE][+-]?[0-9]+)?|(0|[1-9][0-9]*)[eE][+-][0-9]+|inf)"
-_TRUTH = "true|True|TRUE|false|False|FALSE"
+DECIMAL = rf"-?({_MANTISSA}([eE][+-]?[0-9]+)?|(0|[1-9][0-9]*)[eE][+-][0-9]+|inf)"
+"""A pattern of the text that is read as a float."""
+TRUTH = "true|True|TRUE|false|False|FALSE"
+"""A pattern of the text that is read as a truth value."""
 _EXACT = 2**53
 
 
@@ -127,7 +129,7 @@ def sniff(path: str, *, describe: str, tabs: bool = False) -> Layout:
     if not any(cell.strip() for cell in cells):
         raise DataError(f"the first line of {describe} is blank", bound="the columns' names",
                         remedy="name,age,city")
-    if any(re.fullmatch(f"{_WHOLE}|{_DECIMAL}", cell.strip()) for cell in cells):
+    if any(re.fullmatch(f"{_WHOLE}|{DECIMAL}", cell.strip()) for cell in cells):
         return Layout(tuple(f"column{i}" for i in range(len(cells))), False, separator)
     header = f"the first line of {describe}, taken for the header,"
     names = [cell.strip() or f"column{i}" for i, cell in enumerate(cells)]
@@ -185,13 +187,13 @@ def cell_field(column: str, *, width: int) -> Field[list[Array]]:
     """
     bare = f"trim({column}, ' ' || chr(9))"
     number = f"regexp_full_match({bare}, {text(_WHOLE)})"
-    decimal = f"regexp_full_match({bare}, {text(_DECIMAL)})"
+    decimal = f"regexp_full_match({bare}, {text(DECIMAL)})"
     whole = f"CASE WHEN {number} THEN TRY_CAST({bare} AS BIGINT) END"
     float_ = f"CASE WHEN {decimal} THEN TRY_CAST({bare} AS DOUBLE) END"
     # A finite literal too large for a double stays text.
     float_ = f"CASE WHEN isfinite({float_}) OR ltrim({bare}, '-') = 'inf' THEN {float_} END"
     # Patterns, no IN: DuckDB makes a join of a longer list, and a join loses the rows' order.
-    truth = f"regexp_full_match({bare}, {text(_TRUTH)})"
+    truth = f"regexp_full_match({bare}, {text(TRUTH)})"
     truth = f"CASE WHEN {truth} THEN TRY_CAST({bare} AS BOOLEAN) END"
     marks = text("|".join(sorted(MARKS)))
     rest = (
