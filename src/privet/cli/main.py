@@ -14,7 +14,7 @@ import click
 from privet.cli.errors import report
 from privet.cli.options import traceback_option
 
-COMMANDS = ("compare", "train", "predict", "schema", "demo", "doctor")
+COMMANDS = ("compare", "train", "predict", "schema", "ledger", "demo", "doctor")
 """In the order in which a new user meets them; each is `command` in the module of its name."""
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

@@ -1,0 +1,214 @@
+"""`privet ledger`: read, verify, export and witness the record of every use of the data."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from privet.cli.ledgers import existing_ledger, ledger_option, read_receipt, read_record, summary
+from privet.cli.options import output_options
+from privet.errors import InvalidInput, Refused
+
+if TYPE_CHECKING:
+    from privet.govern.ledger import Entry
+
+
+@click.group("ledger", short_help="Read, verify, export and witness the record of every use.")
+def command() -> None:
+    """The record of every use of registered data: append-only, chained and signed.
+
+    \b
+    Example:
+      privet ledger list
+      privet ledger verify --receipt last-month.json
+    """
+
+
+@command.command("list", short_help="List the entries.")
+@ledger_option
+@click.option("--kind", metavar="KIND", help="Only entries of this kind, for example run.commit.")
+@click.option("--last", type=click.IntRange(min=1), default=20, show_default=True, metavar="N",
+              help="How many of the newest entries.")
+@output_options
+def list_entries(where: str | None, kind: str | None, last: int, as_json: bool) -> None:
+    """List the newest entries, the oldest of them first."""
+    from collections import deque
+
+    from privet.cli.console import Heading, print_json, print_table
+
+    ledger = existing_ledger(where)
+    entries: deque[Entry] = deque(ledger.entries(kind=kind), maxlen=last)
+    if as_json:
+        print_json({"ledger": ledger.identity, "entries": [_facts(entry) for entry in entries]})
+        return
+    headings = (Heading("entry", right=True), Heading("time (UTC)", rank=1), Heading("kind"),
+                Heading("what"), Heading("key", rank=2))
+    rows = [(str(e.seq), e.time[:19].replace("T", " "), e.kind, summary(e), e.key[:8])
+            for e in entries]
+    print_table(f"Ledger {ledger.identity}", headings, rows)
+
+
+@command.command("show", short_help="Show one entry.")
+@click.argument("entry", type=click.IntRange(min=1))
+@ledger_option
+@output_options
+def show(entry: int, where: str | None, as_json: bool) -> None:
+    """Show the entry of number ENTRY whole, as it was written."""
+    from privet.cli.console import print_json, say
+
+    found = existing_ledger(where).get(entry)
+    if as_json:
+        print_json(_facts(found))
+        return
+    say(f"Entry {found.seq}, {found.kind}, {found.time}, signed by key {found.key}")
+    if found.redacted:
+        say("Its payload was redacted; what remains is its commitment "
+            f"{found.commitment.hex()}.")
+    else:
+        say(json.dumps(found.payload, indent=2, ensure_ascii=False))
+
+
+@command.command("verify", short_help="Check that nothing was changed, deleted or moved.")
+@ledger_option
+@click.option("--receipt", "receipt_file", metavar="FILE",
+              help="A receipt that was kept elsewhere. Only with one can cut off entries and a "
+              "restored backup be found.")
+@output_options
+def verify_entries(where: str | None, receipt_file: str | None, as_json: bool) -> None:
+    """Check every entry, payload, hash and signature; name the first that does not hold.
+
+    Ends with exit code 0 only if all holds.
+    """
+    from privet.cli.console import print_json, say
+    from privet.govern.ledger import verify
+
+    receipt = None if receipt_file is None else read_receipt(receipt_file)
+    verdict = verify(existing_ledger(where), receipt)
+    if as_json:
+        print_json({"holds": verdict.ok, "ledger": verdict.ledger, "entries": verdict.entries,
+                    "findings": [{"entry": f.seq, "field": f.field, "problem": f.problem}
+                                 for f in verdict.findings],
+                    "redacted": verdict.redacted, "breaks": list(verdict.breaks),
+                    "backwards": list(verdict.backwards),
+                    "against_receipt": receipt is not None})
+    if not verdict.ok:
+        raise Refused(str(verdict), remedy="a backup from before, and the last receipts")
+    if not as_json:
+        say(f"{verdict}.".capitalize())
+        if receipt is None:
+            say("Whether entries were cut off at the end shows only with --receipt FILE.")
+
+
+@command.command("receipt", short_help="Write a receipt of an entry, to be kept elsewhere.")
+@click.argument("entry", type=click.IntRange(min=1), required=False)
+@click.option("--out", required=True, metavar="FILE", help="The JSON file to write.")
+@ledger_option
+@output_options
+def receipt(entry: int | None, out: str, where: str | None, as_json: bool) -> None:
+    """Write a receipt of the entry of number ENTRY (default: the newest).
+
+    Whoever keeps it can check it offline (privet verify-receipt), and holds the ledger to
+    everything up to its head (privet ledger verify --receipt).
+    """
+    from privet.cli.console import print_json, say
+    from privet.cli.files import writable, write_text
+
+    file = writable(out)
+    made = existing_ledger(where).receipt(entry)
+    write_text(file, json.dumps(made.to_json(), indent=2) + "\n")
+    if as_json:
+        print_json({"receipt": str(file), "entry": made.entry.seq, "head": made.head.size})
+    else:
+        say(f"Receipt of entry {made.entry.seq} under the head of {made.head.size} entries: {file}")
+
+
+@command.command("export", short_help="Write all entries as JSON lines.")
+@click.option("--out", required=True, metavar="FILE", help="The file to write, one entry a line.")
+@ledger_option
+@output_options
+def export(out: str, where: str | None, as_json: bool) -> None:
+    """Write every entry, with what opens its commitment, one JSON object a line.
+
+    The file says as much about the use of the data as the ledger itself does.
+    """
+    from privet.cli.console import print_json, say
+    from privet.cli.files import whole_file, writable
+
+    file, count = writable(out), 0
+    ledger = existing_ledger(where)
+    with whole_file(file) as part, part.open("w", encoding="utf-8") as lines:
+        for entry in ledger.entries():
+            lines.write(json.dumps(_whole(entry)) + "\n")
+            count += 1
+    if as_json:
+        print_json({"file": str(file), "entries": count, "ledger": ledger.identity})
+    else:
+        say(f"{count} entries of ledger {ledger.identity}: {file}")
+
+
+@command.command("cosign", short_help="Witness another ledger's head, or keep a witness's word.")
+@click.argument("file")
+@click.option("--out", metavar="FILE", help="The signature to write, for the other party.")
+@ledger_option
+@output_options
+def cosign(file: str, out: str | None, where: str | None, as_json: bool) -> None:
+    """Witness or be witnessed, so that a fork is found at the next meeting.
+
+    FILE is a receipt that another party gave you: its head is signed by the key of your ledger
+    and written to --out, for them to keep. Or FILE is such a signature on a head of your own
+    ledger, made by another party: it becomes an entry.
+
+    \b
+    Example:
+      privet ledger cosign their-receipt.json --out for-them.json
+      privet ledger cosign from-them.json
+    """
+    from privet.cli.console import print_json, say
+
+    record = read_record(file, "privet ledger receipt --out receipt.json")
+    ledger = existing_ledger(where)
+    if "head" in record:
+        facts = _witness(ledger, record, out)
+    else:
+        from privet.govern.ledger import Cosignature
+
+        kept = ledger.add_cosignature(Cosignature.from_json(record))
+        facts = {"entry": kept.seq, "size": record["size"]}
+    if as_json:
+        print_json(facts)
+    elif "entry" in facts:
+        say(f"Kept as entry {facts['entry']}: a witness saw the first {facts['size']} entries.")
+    else:
+        say(f"Signed the head of {facts['size']} entries of ledger {facts['ledger']}: {out}")
+
+
+def _witness(ledger: Any, record: dict[str, Any], out: str | None) -> dict[str, Any]:
+    from privet.cli.files import writable, write_text
+    from privet.govern.ledger import Receipt, check
+    from privet.govern.ledger import cosign as sign
+
+    if out is None:
+        raise InvalidInput("the signature has no place to go", bound="--out FILE",
+                           remedy="--out for-them.json")
+    file, receipt = writable(out), Receipt.from_json(record)
+    wrong = check(receipt)
+    if wrong:
+        raise Refused("the receipt does not hold: " + "; ".join(wrong))
+    made = sign(receipt.head, ledger.keyring.current(ledger.keys))
+    write_text(file, json.dumps(made.to_json(), indent=2) + "\n")
+    return {"ledger": made.ledger, "size": made.size, "cosignature": str(file)}
+
+
+def _facts(entry: Entry) -> dict[str, Any]:
+    return {"entry": entry.seq, "time": entry.time, "kind": entry.kind, "key": entry.key,
+            "commitment": entry.commitment.hex(), "redacted": entry.redacted,
+            "payload": entry.payload}
+
+
+def _whole(entry: Entry) -> dict[str, Any]:
+    hashes = ("prev", "commitment", "chain", "signature")
+    return {"seq": entry.seq, "time": entry.time, "kind": entry.kind, "key": entry.key,
+            **{name: getattr(entry, name).hex() for name in hashes},
+            "salt": None if entry.salt is None else entry.salt.hex(), "text": entry.text}

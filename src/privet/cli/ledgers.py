@@ -1,0 +1,107 @@
+"""The ledger that a command works on, and how its entries are told in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from privet.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from privet.govern.ledger import Entry, Ledger, Receipt
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def ledger_option(command: Command) -> Command:
+    """Add `--ledger`."""
+    return click.option(
+        "--ledger", "where", metavar="PATH", envvar="PRIVET_LEDGER",
+        help="The ledger: a file, or postgresql://user@host/database. Default: PRIVET_LEDGER, "
+        "or ledger.db in the folder PRIVET_HOME or ~/.local/share/privet.",
+    )(command)
+
+
+def existing_ledger(where: str | None) -> Ledger:
+    """Open a ledger that is there.
+
+    Raises:
+        InvalidInput: there is none, with the line that begins one.
+    """
+    from privet.govern.ledger import Ledger
+
+    try:
+        return Ledger.open(where, create=False)
+    except InvalidInput as error:
+        if "there is no ledger" not in error.problem:
+            raise
+        raise InvalidInput(
+            error.problem, bound="a ledger that is begun",
+            remedy="privet dataset register NAME FILE --budget 3   # begins one",
+        ) from None
+
+
+def read_receipt(file: str) -> Receipt:
+    """A receipt from its JSON file.
+
+    Raises:
+        InvalidInput: the file is not there or holds something else.
+    """
+    from privet.govern.ledger import Receipt
+
+    return Receipt.from_json(read_record(file, "privet ledger receipt --out receipt.json"))
+
+
+def read_record(file: str | Path, remedy: str) -> dict[str, Any]:
+    """A JSON object from a file.
+
+    Raises:
+        InvalidInput: the file cannot be read or holds no JSON object.
+    """
+    import json
+
+    try:
+        with open(file, encoding="utf-8") as opened:
+            found = json.load(opened)
+    except OSError as error:
+        raise InvalidInput(f"the file cannot be read ({error.strerror})", value=str(file),
+                           bound="a JSON file", remedy=remedy) from None
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise InvalidInput("the file holds no JSON object", value=str(file), bound="a JSON object",
+                           remedy=remedy)
+    return found
+
+
+def summary(entry: Entry) -> str:
+    """What an entry says, in a few words."""
+    if entry.redacted:
+        return "redacted"
+    payload = entry.payload or {}
+    request = payload.get("request")
+    if isinstance(request, dict):
+        asked = f"{request.get('action')} {request.get('data_set')}"
+        purpose = f" for {request['purpose']!r}" if request.get("purpose") else ""
+        decided = {True: ", granted", False: f", refused: {payload.get('reason')}"}
+        return asked + purpose + decided.get(payload.get("granted"), "")
+    if "guarantee" in payload:
+        return f"entry {payload.get('reserve')}: {headline(payload['guarantee'])}"
+    words = (f"{name} {value}" for name, value in payload.items()
+             if name in ("name", "reserve", "reason", "entry", "job", "digest", "version"))
+    return ", ".join(words)
+
+
+def headline(record: Any) -> str:
+    """A guarantee's claim in one line."""
+    from privet.claims import Guarantee, from_json
+
+    try:
+        claim = from_json(record)
+    except InvalidInput:
+        return "a claim that this version cannot read"
+    return claim.headline() if isinstance(claim, Guarantee) else str(claim)
