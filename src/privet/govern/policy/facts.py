@@ -1,0 +1,268 @@
+"""What a ledger knows that a policy asks about: entries only, never data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from privet.claims import Request, from_json
+from privet.errors import InvalidInput
+from privet.govern.ledger.canonical import framed
+from privet.govern.ledger.keys import signed_by
+from privet.govern.ledger.records import key_id
+from privet.govern.policy.acts import VERBS, Act, instant
+from privet.govern.policy.adoption import adopted_digest
+from privet.govern.policy.job import epsilon_of, job_digest
+from privet.govern.policy.parse import same_person
+from privet.govern.policy.terms import Terms
+
+if TYPE_CHECKING:
+    from privet.govern.ledger.ledger import Ledger
+    from privet.govern.ledger.records import Entry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What is known before a request is decided.
+
+    Attributes:
+        ledger: identity of the ledger.
+        adopted: digest of the policy that it has adopted, if any.
+        registered: the data set is registered there.
+        version: its current version.
+        version_time: when that version was recorded.
+        columns: its columns, where they were recorded.
+        units: its privacy units, where they were recorded.
+        spent: epsilon of all releases for this purpose so far, added up; None if not known.
+        reports: those that exist about the data set.
+        model_time: when the model that a prediction names was made.
+        requester_keys: ids of keys with which the requester has signed requests.
+        runs: entries of this very job's reservations that were not released.
+        blind: the last entry with a denial or revocation that was redacted; what was approved
+            before it does not count.
+    """
+
+    ledger: str = ""
+    adopted: str | None = None
+    registered: bool = False
+    version: Any = None
+    version_time: datetime | None = None
+    columns: tuple[str, ...] | None = None
+    units: int | None = None
+    spent: float | None = 0.0
+    reports: frozenset[str] = frozenset()
+    model_time: datetime | None = None
+    requester_keys: frozenset[str] = frozenset()
+    runs: tuple[int, ...] = ()
+    blind: int = 0
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A registered data set at its current version."""
+
+    version: Any
+    time: datetime | None
+    columns: tuple[str, ...] | None
+    units: int | None
+    payload: dict[str, Any]
+
+
+def data_sets(ledger: Ledger) -> dict[str, DataSet]:
+    """The registered data sets by name."""
+    found: dict[str, DataSet] = {}
+    entries = [*ledger.entries(kind="dataset.register"), *ledger.entries(kind="dataset.version")]
+    for entry in sorted(entries, key=lambda entry: entry.seq):
+        payload = entry.payload or {}
+        name = payload.get("name")
+        if not isinstance(name, str):
+            continue
+        before = found[name].payload if name in found else {}
+        known = {**before, **payload}
+        columns = known.get("columns")
+        units = known.get("units")
+        found[name] = DataSet(
+            version=known.get("version"),
+            time=instant(entry.time),
+            columns=tuple(map(str, columns)) if isinstance(columns, list) else None,
+            units=units if isinstance(units, int) else None,
+            payload=known,
+        )
+    return found
+
+
+def family(name: str, known: dict[str, DataSet]) -> frozenset[str]:
+    """The data set with all that it was derived from or that were derived from it, and so on."""
+    links = [(child, parent) for child, found in known.items()
+             for parent in found.payload.get("parents") or ()]  # fmt: skip
+    kin = {name}
+    while True:
+        more = {end for pair in links if kin & set(pair) for end in pair} - kin
+        if not more:
+            return frozenset(kin)
+        kin |= more
+
+
+def spent_on(ledger: Ledger, names: Iterable[str], purpose: str | None = None) -> float | None:
+    """Epsilon that was reserved and not released on these data sets, added up.
+
+    Args:
+        purpose: only for this one; None for all.
+
+    Returns:
+        The sum, or None if a reservation was redacted.
+    """
+    names, total = frozenset(names), 0.0
+    given_back = _given_back(ledger)
+    for entry in ledger.entries(kind="run.reserve"):
+        if entry.seq in given_back:
+            continue
+        record = (entry.payload or {}).get("request")
+        if not isinstance(record, dict):
+            return None
+        if record.get("data_set") in names and purpose in (None, record.get("purpose")):
+            total += epsilon_of(from_json(record.get("guarantee", {})))
+    return total
+
+
+def acts(ledger: Ledger) -> tuple[tuple[Act, ...], int]:
+    """All approvals, denials and revocations, in order; and the last redacted one's entry."""
+    found, blind = [], 0
+    for verb in VERBS:
+        for entry in ledger.entries(kind=f"approval.{verb}"):
+            if entry.payload is not None:
+                found.append(_act(entry, verb, entry.payload))
+            elif verb != "grant":
+                blind = max(blind, entry.seq)
+    return tuple(sorted(found, key=lambda act: act.seq)), blind
+
+
+def _act(entry: Entry, verb: str, payload: dict[str, Any]) -> Act:
+    """An entry as an act; what is malformed gets a signature that cannot hold."""
+    of, signature = payload.get("of"), payload.get("signature")
+    try:
+        raw = bytes.fromhex(signature) if isinstance(signature, str) else b""
+    except ValueError:
+        raw = b""
+    return Act(
+        seq=entry.seq,
+        time=entry.time,
+        verb=verb,
+        job=str(payload.get("job")),
+        of=of if isinstance(of, int) and of >= 0 else 0,
+        signer=str(payload.get("signer")),
+        signature=raw,
+        expires=str(payload.get("expires") or ""),
+        reason=str(payload.get("reason") or ""),
+    )
+
+
+def collect(
+    ledger: Ledger,
+    request: Request,
+    *,
+    requester: str,
+    terms: Terms | None,
+    spent: float | None = None,
+) -> tuple[Facts, tuple[Act, ...]]:
+    """What the ledger knows that bears on a request, and the acts about this very job.
+
+    Args:
+        terms: what is asked for; what they do not ask is not looked up.
+        spent: epsilon of the purpose, where the caller keeps the account already.
+    """
+    known = data_sets(ledger)
+    mine = known.get(request.data_set or "")
+    version = mine.version if mine else None
+    job = job_digest(request, version=version)
+    purpose = terms.purposes.get(request.purpose) if terms else None
+    if spent is None and purpose is not None and purpose.epsilon is not None:
+        spent = spent_on(ledger, family(request.data_set or "", known), request.purpose)
+    elif spent is None:
+        spent = 0.0
+    every, blind = acts(ledger)
+    mine_acts = tuple(act for act in every if act.job == job)
+    grants = [act.seq for act in mine_acts if act.verb == "grant"]
+    facts = Facts(
+        ledger=ledger.identity,
+        adopted=adopted_digest(ledger),
+        registered=mine is not None,
+        version=version,
+        version_time=mine.time if mine else None,
+        columns=mine.columns if mine else None,
+        units=mine.units if mine else None,
+        spent=spent,
+        reports=_reports(ledger, request.data_set),
+        model_time=_model_time(ledger, request.parameters.get("model_entry")),
+        requester_keys=_requester_keys(ledger, job, requester),
+        runs=_runs(ledger, job, request.data_set, min(grants)) if grants else (),
+        blind=blind,
+    )
+    return facts, mine_acts
+
+
+def _reports(ledger: Ledger, data_set: str | None) -> frozenset[str]:
+    payloads = (entry.payload or {} for entry in ledger.entries(kind="report"))
+    return frozenset(str(p.get("format")) for p in payloads if p.get("data_set") == data_set)
+
+
+def _model_time(ledger: Ledger, seq: Any) -> datetime | None:
+    if not isinstance(seq, int) or isinstance(seq, bool):
+        return None
+    try:
+        entry = ledger.get(seq)
+    except InvalidInput:
+        return None
+    return instant(entry.time) if entry.kind == "run.commit" else None
+
+
+def asked(entry: Entry) -> dict[str, Any]:
+    """The payload of an entry of kind "approval.request" whose job is the digest of what it
+    asks for; empty for others and for redacted ones."""
+    payload = entry.payload or {}
+    record = payload.get("request")
+    if not isinstance(record, dict) or payload.get("job") != job_digest(record):
+        return {}
+    return payload
+
+
+def request_statement(ledger: str, job: str, requester: str, reason: str) -> bytes:
+    """The bytes that a requester signs."""
+    return framed(b"privet request 1", ledger, job, requester, reason)
+
+
+def _requester_keys(ledger: Ledger, job: str, requester: str) -> frozenset[str]:
+    """Keys with which anybody of this name has signed a request for this job."""
+    found = set()
+    for entry in ledger.entries(kind="approval.request"):
+        payload = entry.payload or {}
+        if payload.get("job") != job or not isinstance(payload.get("public"), str):
+            continue
+        public, signature = bytes.fromhex(payload["public"]), bytes.fromhex(payload["signature"])
+        name, reason = str(payload.get("requester")), str(payload.get("reason"))
+        message = request_statement(ledger.identity, job, name, reason)
+        if same_person(name) == same_person(requester) and signed_by(public, signature, message):
+            found.add(key_id(public))
+    return frozenset(found)
+
+
+def _runs(ledger: Ledger, job: str, data_set: str | None, since: int) -> tuple[int, ...]:
+    given_back, found = _given_back(ledger, since), []
+    for entry in ledger.entries(since, kind="run.reserve"):
+        other = (entry.payload or {}).get("request")
+        # A redacted reservation may have been this very job's.
+        same = entry.payload is None or (
+            isinstance(other, dict)
+            and other.get("data_set") == data_set
+            and job_digest(other) == job
+        )
+        if same and entry.seq not in given_back:
+            found.append(entry.seq)
+    return tuple(found)
+
+
+def _given_back(ledger: Ledger, since: int = 1) -> frozenset[int]:
+    payloads = (entry.payload or {} for entry in ledger.entries(since, kind="run.release"))
+    return frozenset(p["reserve"] for p in payloads if isinstance(p.get("reserve"), int))

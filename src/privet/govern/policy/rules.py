@@ -1,0 +1,324 @@
+"""The rules of a policy, each a small pure function: None, or the refusal with its remedy."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from privet.claims import Decision, Request
+from privet.govern.ledger.records import key_id
+from privet.govern.policy.acts import Act, expiry, standing
+from privet.govern.policy.adoption import ADOPT
+from privet.govern.policy.facts import Facts
+from privet.govern.policy.job import delta_of, epsilon_of, job_digest, protections_of
+from privet.govern.policy.parse import heading, same_person
+from privet.govern.policy.terms import Approver, Terms
+from privet.govern.policy.values import stack
+
+if TYPE_CHECKING:
+    from privet.govern.policy.policy import Policy
+
+SLACK = 1 + 1e-9
+"""Sums of floats may exceed a limit by their rounding."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One request before the policy."""
+
+    request: Request
+    terms: Terms
+    requester: str
+    acts: tuple[Act, ...]
+    facts: Facts
+    now: datetime
+
+    @property
+    def job(self) -> str:
+        """Digest of the request, at the data set's current version."""
+        return job_digest(self.request, version=self.facts.version)
+
+    @property
+    def place(self) -> str:
+        """The line of the file under which the data set's own terms stand."""
+        return heading(self.request.data_set or "NAME")
+
+
+def no(reason: str, remedy: str | None) -> Decision:
+    """A refusal."""
+    return Decision(granted=False, reason=reason, remedy=remedy)
+
+
+def pinned(policy: Policy, case: Case) -> Decision | None:
+    """The ledger is the one that the policy names."""
+    if policy.ledger in (None, case.facts.ledger):
+        return None
+    return no(f"the policy is for ledger {policy.ledger}, and this one is "
+              f"{case.facts.ledger or 'unknown'}", "--ledger PATH   # of the ledger it names"
+              )  # fmt: skip
+
+
+def adopted(policy: Policy, case: Case) -> Decision | None:
+    """The very text was adopted by the ledger's owner."""
+    if case.facts.adopted == policy.digest:
+        return None
+    what = "no policy" if case.facts.adopted is None else "a policy with another text"
+    return no(f"the ledger has adopted {what}", ADOPT)
+
+
+def registered(policy: Policy, case: Case) -> Decision | None:
+    """The data set is registered."""
+    if case.facts.registered:
+        return None
+    name = case.request.data_set or "NAME"
+    return no(f"the data set {name!r} is not registered", f"privet dataset register {name} FILE")
+
+
+def allowed_action(policy: Policy, case: Case) -> Decision | None:
+    """What is to be done is allowed."""
+    action = case.request.action
+    if action in case.terms.actions:
+        return None
+    listed = [*case.terms.actions, action]
+    return no(f"{action!r} is not among the allowed actions: {_list(case.terms.actions)}",
+              f"actions = {_toml(listed)}   # under {case.place}, by its owner")  # fmt: skip
+
+
+def allowed_purpose(policy: Policy, case: Case) -> Decision | None:
+    """The purpose is one of those that the policy names, word for word."""
+    purpose, known = case.request.purpose, case.terms.purposes
+    if purpose in known:
+        return None
+    close = difflib.get_close_matches(purpose, list(known), n=1, cutoff=0.3)
+    meant = (close or list(known) or ["..."])[0]
+    said = f"the purpose {purpose!r} is not" if purpose else "no purpose is given;"
+    return no(f"{said} among the allowed ones: {_list(known)}", f"purpose={meant!r}")
+
+
+def plain_allowed(policy: Policy, case: Case) -> Decision | None:
+    """Runs without protection serve a purpose for which they are allowed.
+
+    A comparison shows its figures to the person who runs it and releases nothing: that is
+    allowed by its action.
+    """
+    kinds = protections_of(case.request.guarantee)
+    shown_only = case.request.action == "compare" and kinds == {"plain"}
+    purpose = case.terms.purposes.get(case.request.purpose)
+    if "plain" not in kinds or shown_only or (purpose is not None and purpose.plain):
+        return None
+    meant = (case.terms.protections or ("private",))[0]
+    rehearsed = " (what is simulated protects nobody)" if case.request.guarantee.simulated else ""
+    return no(f"a run without protection{rehearsed} is not allowed for the purpose "
+              f"{case.request.purpose!r}", f"protect={_call(meant)}")  # fmt: skip
+
+
+def allowed_protection(policy: Policy, case: Case) -> Decision | None:
+    """The protections are, together, one of those allowed."""
+    wanted = stack(protections_of(case.request.guarantee) - {"plain"})
+    if not wanted or wanted in case.terms.protections:
+        return None
+    meant = (case.terms.protections or (None,))[0]
+    return no(f"the protection {wanted!r} is not among the allowed ones: "
+              f"{_list(case.terms.protections)}",
+              f"protect={_call(meant)}" if meant else
+              f"protections = [{wanted!r}]   # under {case.place}, by its owner")  # fmt: skip
+
+
+def allowed_columns(policy: Policy, case: Case) -> Decision | None:
+    """Only allowed columns are used; a request that does not say which uses all of them."""
+    allowed = case.terms.columns
+    if allowed is None:
+        return None
+    named = case.request.parameters.get("columns", case.facts.columns)
+    remedy = f"columns={list(allowed)!r}"
+    if not isinstance(named, (list, tuple)) or not all(isinstance(n, str) for n in named):
+        return no("the request does not say which columns it uses", remedy)
+    strange = [name for name in named if name not in allowed]
+    if not strange:
+        return None
+    return no(f"{_list(strange)} not among the allowed columns: {_list(allowed)}", remedy)
+
+
+def release_size(policy: Policy, case: Case) -> Decision | None:
+    """Epsilon and delta of the release are within their limits."""
+    guarantee, terms = case.request.guarantee, case.terms
+    for word, value, most in (
+        ("epsilon", epsilon_of(guarantee), terms.epsilon_per_release),
+        ("delta", delta_of(guarantee), terms.delta_per_release),
+    ):
+        if most is not None and not value <= most * SLACK:
+            return no(f"{word} {value:.6g} is above {most:.6g}, the most of one release",
+                      f"{word}={most!r}")  # fmt: skip
+    return None
+
+
+def purpose_size(policy: Policy, case: Case) -> Decision | None:
+    """All releases for the purpose, this one included, stay within its epsilon."""
+    purpose, spent = case.terms.purposes.get(case.request.purpose), case.facts.spent
+    if purpose is None or purpose.epsilon is None:
+        return None
+    if spent is None:
+        return no("what this purpose has spent is not known, since a reservation was redacted",
+                  f"give the purpose a budget of its own, and no epsilon under {case.place}"
+                  )  # fmt: skip
+    wanted, left = epsilon_of(case.request.guarantee), max(purpose.epsilon - spent, 0.0)
+    if spent + wanted <= purpose.epsilon * SLACK:
+        return None
+    fits = f"epsilon={left:.4g}" if left > 0 else "another purpose: nothing is left for this one"
+    return no(f"epsilon {wanted:.6g} is above the {left:.6g} left of {purpose.epsilon:.6g} for "
+              f"the purpose {case.request.purpose!r}", fits)  # fmt: skip
+
+
+def cohort(policy: Policy, case: Case) -> Decision | None:
+    """Enough privacy units are in the data."""
+    least, units = case.terms.minimum_cohort, case.facts.units
+    if not least or (units is not None and units >= least):
+        return None
+    found = "an unknown number of" if units is None else f"{units}"
+    return no(f"the data set has {found} privacy units, and at least {least} are needed",
+              "privet dataset register NAME FILE --unit COLUMN   # of a larger data set"
+              )  # fmt: skip
+
+
+def data_retention(policy: Policy, case: Case) -> Decision | None:
+    """The data version is not older than it may be kept."""
+    days = case.terms.keep_data_days
+    if days is None or _within(case.facts.version_time, days, case.now):
+        return None
+    return no(f"version {case.facts.version!r} of the data is older than the {days} days that it "
+              "may be kept", "delete it, and register a version that may still be kept"
+              )  # fmt: skip
+
+
+def model_retention(policy: Policy, case: Case) -> Decision | None:
+    """A model that predicts is not older than it may be kept."""
+    days = case.terms.keep_models_days
+    if days is None or case.request.action != "predict":
+        return None
+    if case.facts.model_time is None:
+        return no("the age of the model is not known", 'parameters={"model_entry": SEQ}   '
+                  "# the entry of its run")  # fmt: skip
+    if _within(case.facts.model_time, days, case.now):
+        return None
+    return no(f"the model is older than the {days} days that it may be kept",
+              "delete it, and train another")  # fmt: skip
+
+
+def reports_exist(policy: Policy, case: Case) -> Decision | None:
+    """The reports that must exist first do."""
+    missing = [name for name in case.terms.reports if name not in case.facts.reports]
+    if not missing:
+        return None
+    return no(f"{_list(missing)} must exist first", f"privet report --format {missing[0]}")
+
+
+def named_requester(policy: Policy, case: Case) -> Decision | None:
+    """Where somebody must approve, it is known who asks."""
+    if not case.terms.approvals or case.requester.strip():
+        return None
+    return no("somebody else must approve, and it is not known who asks", 'requester="NAME"')
+
+
+def not_denied(policy: Policy, case: Case) -> Decision | None:
+    """No approver's denial stands."""
+    for name, act in acts_on(policy, case).items():
+        if act.verb == "deny":
+            said = f": {act.reason}" if act.reason else ""
+            return no(f"{name} denied this job{said}",
+                      f"privet revoke {case.job}   # by {name}")  # fmt: skip
+    return None
+
+
+def approved(policy: Policy, case: Case) -> Decision | None:
+    """Enough people approved this very job, other than who asks."""
+    needed = case.terms.approvals
+    if not needed:
+        return None
+    valid = valid_grants(policy, case)
+    if len(valid) >= needed:
+        return None
+    people = [name for name in case.terms.approvers
+              if not is_requester(case, _approver(policy, name)) and name not in valid]
+    return no(f"job {case.job[:16]} has {len(valid)} of {needed} approvals; "
+              f"{_list(people)} may approve", f"privet request   # then: {approve_line(case.job)}"
+              )  # fmt: skip
+
+
+RULES = (
+    pinned,
+    adopted,
+    registered,
+    allowed_action,
+    allowed_purpose,
+    plain_allowed,
+    allowed_protection,
+    allowed_columns,
+    release_size,
+    purpose_size,
+    cohort,
+    data_retention,
+    model_retention,
+    reports_exist,
+    named_requester,
+    not_denied,
+    approved,
+)
+"""In the order in which they are asked; the first refusal is the answer."""
+
+
+def approve_line(job: str) -> str:
+    """The command with which to approve a job."""
+    return f"privet approve {job}"
+
+
+def acts_on(policy: Policy, case: Case) -> dict[str, Act]:
+    """The standing act of each approver of this data set about this job, by name."""
+    people = [_approver(policy, name) for name in case.terms.approvers]
+    return standing(case.acts, people, job=case.job, ledger=case.facts.ledger)
+
+
+def valid_grants(policy: Policy, case: Case) -> dict[str, Act]:
+    """The approvals that count now, by name; so no two are of one name, or of one key."""
+    return {
+        name: act
+        for name, act in acts_on(policy, case).items()
+        if act.verb == "grant"
+        and not is_requester(case, _approver(policy, name))
+        and act.seq > case.facts.blind
+        and case.now < (expiry(act, case.terms.approval_days) or case.now)
+        and sum(run > act.seq for run in case.facts.runs) < case.terms.approval_runs
+    }
+
+
+def is_requester(case: Case, approver: Approver) -> bool:
+    """True if the approver is who asks, by name or by a key."""
+    asks = {same_person(case.requester), *case.facts.requester_keys}
+    return bool(asks & {same_person(approver.name), key_id(approver.public),
+                        approver.public.hex()})  # fmt: skip
+
+
+def _approver(policy: Policy, name: str) -> Approver:
+    return next(approver for approver in policy.approvers if approver.name == name)
+
+
+def _within(time: datetime | None, days: int, now: datetime) -> bool:
+    return time is not None and now <= time + timedelta(days=days)
+
+
+def _list(words: Any) -> str:
+    return ", ".join(map(str, words)) or "none"
+
+
+def _toml(words: list[str]) -> str:
+    return "[" + ", ".join(f'"{word}"' for word in words) + "]"
+
+
+def _call(protections: str) -> str:
+    """A stack of protections as the argument that asks for it."""
+    classes = {"private": "Private(...)", "local": "LocallyPrivate(...)",
+               "federated": "Federated(...)", "shared": "Shared(...)",
+               "encrypted": "Encrypted(...)"}  # fmt: skip
+    calls = ["pv." + classes[part] for part in protections.split("+")]
+    return calls[0] if len(calls) == 1 else f"[{', '.join(calls)}]"
