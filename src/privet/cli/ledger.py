@@ -33,7 +33,12 @@ def command() -> None:
               help="How many of the newest entries.")
 @output_options
 def list_entries(where: str | None, kind: str | None, last: int, as_json: bool) -> None:
-    """List the newest entries, the oldest of them first."""
+    """List the newest entries, the oldest of them first.
+
+    \b
+    Example:
+      privet ledger list --kind run.commit --last 5
+    """
     from collections import deque
 
     from privet.cli.console import Heading, print_json, print_table
@@ -55,7 +60,12 @@ def list_entries(where: str | None, kind: str | None, last: int, as_json: bool) 
 @ledger_option
 @output_options
 def show(entry: int, where: str | None, as_json: bool) -> None:
-    """Show the entry of number ENTRY whole, as it was written."""
+    """Show the entry of number ENTRY whole, as it was written.
+
+    \b
+    Example:
+      privet ledger show 17
+    """
     from privet.cli.console import print_json, say
 
     found = existing_ledger(where).get(entry)
@@ -80,6 +90,10 @@ def verify_entries(where: str | None, receipt_file: str | None, as_json: bool) -
     """Check every entry, payload, hash and signature; name the first that does not hold.
 
     Ends with exit code 0 only if all holds.
+
+    \b
+    Example:
+      privet ledger verify --receipt last-month.json
     """
     from privet.cli.console import print_json, say
     from privet.govern.ledger import verify
@@ -111,6 +125,10 @@ def receipt(entry: int | None, out: str, where: str | None, as_json: bool) -> No
 
     Whoever keeps it can check it offline (privet verify-receipt), and holds the ledger to
     everything up to its head (privet ledger verify --receipt).
+
+    \b
+    Example:
+      privet ledger receipt 17 --out receipt.json
     """
     from privet.cli.console import print_json, say
     from privet.cli.files import writable, write_text
@@ -132,6 +150,10 @@ def export(out: str, where: str | None, as_json: bool) -> None:
     """Write every entry, with what opens its commitment, one JSON object a line.
 
     The file says as much about the use of the data as the ledger itself does.
+
+    \b
+    Example:
+      privet ledger export --out ledger.jsonl
     """
     from privet.cli.console import print_json, say
     from privet.cli.files import whole_file, writable

@@ -87,8 +87,10 @@ def summary(entry: Entry) -> str:
     if isinstance(request, dict):
         asked = f"{request.get('action')} {request.get('data_set')}"
         purpose = f" for {request['purpose']!r}" if request.get("purpose") else ""
-        decided = {True: ", granted", False: f", refused: {payload.get('reason')}"}
-        return asked + purpose + decided.get(payload.get("granted"), "")
+        if "granted" not in payload:
+            return asked + purpose
+        decided = "granted" if payload["granted"] else f"refused: {payload.get('reason')}"
+        return f"{asked}{purpose}, {decided}"
     if "guarantee" in payload:
         return f"entry {payload.get('reserve')}: {headline(payload['guarantee'])}"
     words = (f"{name} {value}" for name, value in payload.items()
