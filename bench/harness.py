@@ -20,6 +20,8 @@ BENCHMARKS: dict[str, str] = {
     "dp.accuracy": "bench.dp.accuracy",
     "dp.samplers": "bench.dp.samplers",
     "import": "bench.imports",
+    "ledger.append": "bench.ledger.append",
+    "ledger.verify": "bench.ledger.verify",
 }
 """Names, and the module whose `run(quick)` returns a `Figure`, its fields, or a list of them."""
 

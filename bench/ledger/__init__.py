@@ -1,0 +1,1 @@
+"""Benchmarks of the ledger: durable appends, verification, and decisions about budgets."""
