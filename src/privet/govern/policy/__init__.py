@@ -12,6 +12,7 @@ from privet.govern.policy.adoption import adopt, sign
 from privet.govern.policy.approvals import Pending, approve, deny, pending, request, revoke
 from privet.govern.policy.facts import Facts
 from privet.govern.policy.job import job_digest
+from privet.govern.policy.page import page
 from privet.govern.policy.policy import Policy, evaluate
 from privet.govern.policy.rules import RULES
 from privet.govern.policy.terms import Approver, Purpose, Terms
@@ -30,6 +31,7 @@ __all__ = [
     "deny",
     "evaluate",
     "job_digest",
+    "page",
     "pending",
     "request",
     "revoke",

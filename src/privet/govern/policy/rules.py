@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -246,7 +247,8 @@ def approved(policy: Policy, case: Case) -> Decision | None:
               )  # fmt: skip
 
 
-RULES = (
+Rule = Callable[["Policy", Case], Decision | None]
+RULES: tuple[Rule, ...] = (
     pinned,
     adopted,
     registered,

@@ -1,0 +1,261 @@
+"""A request for approval as one HTML file: no script, no network; screen, phone and paper.
+
+Names, purposes, reasons and parameters come from whoever asks, so nothing in them is trusted:
+Jinja2 escapes all of it, and a content security policy in the file forbids scripts and requests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from functools import lru_cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from privet.claims import Guarantee, JointGuarantee
+from privet.errors import Refused
+from privet.govern.ledger.records import Entry
+from privet.govern.policy import rules, words
+from privet.govern.policy.acts import expiry
+from privet.govern.policy.adoption import ADOPT
+from privet.govern.policy.approvals import REQUESTED, case_of, may_approve
+from privet.govern.policy.facts import data_sets, family, spent_on
+from privet.govern.policy.job import epsilon_of
+from privet.govern.policy.policy import Policy
+from privet.govern.policy.rules import Case, Rule
+from privet.govern.policy.terms import Terms
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+    from privet.govern.ledger.ledger import Ledger
+
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+"""Characters that HTML or UTF-8 cannot hold."""
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Characters that would turn around the sentence that a name stands in."""
+
+
+def page(ledger: Ledger, request_entry: Entry, *, now: datetime | None = None) -> str:
+    """A request as the text of one self-contained HTML file, for those who approve it.
+
+    Raises:
+        Refused: the ledger has adopted no policy, or it says nothing about the data set; the
+            entry is no request for approval, or its digest is not that of what it asks for.
+    """
+    policy = Policy.from_ledger(ledger)
+    if policy is None:
+        raise Refused("the ledger has adopted no policy", remedy=ADOPT)
+    case = case_of(policy, ledger, request_entry, now) if request_entry.kind == REQUESTED else None
+    if case is None:
+        raise Refused("the entry holds no request that can be approved", value=request_entry.seq,
+                      bound=f"an entry of kind {REQUESTED!r} about a data set of the policy",
+                      remedy="privet request")  # fmt: skip
+    payload = request_entry.payload or {}
+    job = str(payload["job"])
+    checks = _checks(policy, case)
+    text = _template().render(
+        css=_css(),
+        title=words.what_runs(case.request.action, str(case.request.data_set)),
+        summary=_summary(case, payload, request_entry),
+        state=_state(policy, case, job, checks),
+        reason=payload.get("reason", ""),
+        requester=case.requester,
+        runs=_runs(case),
+        promises=list(dict.fromkeys(words.promises(case.request.guarantee))),
+        answers=_answers(case),
+        budget=_budget(ledger, case),
+        checks=checks,
+        acts=_acts(policy, case),
+        people=may_approve(policy, case),
+        days=case.terms.approval_days,
+        runs_allowed=case.terms.approval_runs,
+        job=job,
+        commands=[rules.approve_line(job), f'privet deny {job} --reason "..."'],
+        made=_made(policy, ledger, request_entry, job),
+    )
+    return _UNPRINTABLE.sub("\ufffd", _TURNING.sub("", text))
+
+
+def _summary(case: Case, payload: dict[str, Any], entry: Entry) -> list[tuple[str, str]]:
+    version = payload["request"].get("version")
+    units = case.facts.units
+    pairs = [
+        ("Data", str(case.request.data_set)),
+        ("Version", words.shown(version)[:20]),
+        ("Purpose", case.request.purpose),
+        ("Asked by", case.requester),
+        ("Asked on", _day(entry.time)),
+    ]
+    return [*pairs, ("People or units in it", f"{units:,}")] if units is not None else pairs
+
+
+def _state(policy: Policy, case: Case, job: str, checks: list[dict[str, Any]]) -> dict[str, str]:
+    """Where the request stands: in one line, with the reason where it cannot go on."""
+    if case.job != job:
+        return {"css": "bad", "text": "Out of date: it is about a version of the data that is no "
+                                      "longer current. It has to be asked again."}  # fmt: skip
+    failed = next((check for check in checks if check["refusal"]), None)
+    if failed:
+        return {"css": "bad", "text": f"The policy refuses it, whoever approves: "
+                                      f"{failed['refusal']}."}  # fmt: skip
+    needed, have = case.terms.approvals, len(rules.valid_grants(policy, case))
+    if have >= needed:
+        return {"css": "good", "text": f"Approved by {have} of {needed}. It may run."}
+    left = needed - have
+    return {"css": "open", "text": f"{have} of {needed} approvals. It waits for {left} more "
+                                   f"{'person' if left == 1 else 'people'}."}  # fmt: skip
+
+
+def _runs(case: Case) -> list[tuple[str, str]]:
+    request = case.request
+    named = "columns" in request.parameters
+    columns = request.parameters.get("columns", case.facts.columns)
+    pairs = [("Action", words.ACTIONS.get(request.action, request.action))]
+    if columns is not None:
+        pairs.append(("Columns", words.shown(columns) + ("" if named else " (all of them)")))
+    return [*pairs, *(pair for pair in words.flat(request.parameters) if pair[0] != "columns")]
+
+
+def _answers(case: Case) -> list[tuple[str, tuple[str, ...]]]:
+    """The four questions, with the request's own claim."""
+    parts = list(_parts(case.request.guarantee))
+    epsilon = epsilon_of(case.request.guarantee)
+    spends = f"epsilon {epsilon:.4g} of the privacy budget" if epsilon else "no privacy budget"
+
+    def said(*titles: str) -> tuple[str, ...]:
+        lines = [line for part in parts for title in titles
+                 for line in part.describe().get(title, ())]  # fmt: skip
+        quiet = "not recorded in a ledger"  # true of a request, false of the run
+        return tuple(dict.fromkeys(line for line in lines if line != quiet))
+
+    return [
+        ("What is claimed", said("claim")),
+        ("Who learns what", said("who learns what") or ("the request does not say",)),
+        ("Under which assumption", said("under which assumption") or ("none is stated",)),
+        ("At what cost", (f"{spends}; time and traffic are recorded after the run",)),
+        ("How to check it", said("how to check it") or ("the request does not say",)),
+        *([("Beware", said("caveats"))] if said("caveats") else []),
+    ]
+
+
+def _parts(guarantee: Guarantee) -> list[Guarantee]:
+    if isinstance(guarantee, JointGuarantee):
+        return [leaf for part in guarantee.parts for leaf in _parts(part)]
+    return [guarantee]
+
+
+def _budget(ledger: Ledger, case: Case) -> list[tuple[str, str]]:
+    """What is left, added up simply, which is never less than the budget's own account says."""
+    known = data_sets(ledger)
+    name = str(case.request.data_set)
+    budget = known[name].payload.get("budget") if name in known else None
+    total = budget.get("epsilon") if isinstance(budget, dict) else None
+    wanted = epsilon_of(case.request.guarantee)
+    rows = [("This run asks for", f"epsilon {wanted:.4g}")]
+    if isinstance(total, (int, float)):
+        spent = spent_on(ledger, family(name, known))
+        rows.append(("The data set", _left(float(total), spent)))
+    purpose = case.terms.purposes.get(case.request.purpose)
+    if purpose is not None and purpose.epsilon is not None:
+        rows.append(("This purpose", _left(purpose.epsilon, case.facts.spent)))
+    return rows if len(rows) > 1 else []
+
+
+def _left(total: float, spent: float | None) -> str:
+    if spent is None:
+        return f"epsilon {total:.4g} in all; what is spent is not known"
+    return f"{max(total - spent, 0):.4g} left of epsilon {total:.4g}"
+
+
+def _checks(policy: Policy, case: Case) -> list[dict[str, Any]]:
+    """The rules of the policy that ask something here, each with its answer."""
+    found = []
+    for rule, title, says in _SAYS:
+        asked = says(case.terms, case)
+        if asked is not None:
+            refusal = rule(policy, case)
+            found.append({"title": title, "says": asked,
+                          "refusal": refusal.reason if refusal else "",
+                          "kept": "none stands" if rule is rules.not_denied else "keeps it"}
+                         )  # fmt: skip
+    return found
+
+
+def _purposes(terms: Terms) -> str:
+    return ", ".join(terms.purposes) or "none"
+
+
+_SAYS: tuple[tuple[Rule, str, Callable[[Terms, Case], str | None]], ...] = (
+    (rules.allowed_action, "Actions", lambda t, _: ", ".join(t.actions) or "none"),
+    (rules.allowed_purpose, "Purposes", lambda t, _: _purposes(t)),
+    (rules.plain_allowed, "Without protection",
+     lambda t, _: ", ".join(p for p, own in t.purposes.items() if own.plain) or "never"),
+    (rules.allowed_protection, "Protections", lambda t, _: ", ".join(t.protections) or "none"),
+    (rules.allowed_columns, "Columns",
+     lambda t, _: None if t.columns is None else ", ".join(t.columns) or "none"),
+    (rules.release_size, "One release",
+     lambda t, _: None if t.epsilon_per_release is None else
+     f"epsilon at most {t.epsilon_per_release:.6g}" +
+     (f", delta at most {t.delta_per_release:.6g}" if t.delta_per_release else "")),
+    (rules.purpose_size, "All releases for the purpose",
+     lambda t, c: None if (p := t.purposes.get(c.request.purpose)) is None or p.epsilon is None
+     else f"epsilon at most {p.epsilon:.6g}"),
+    (rules.cohort, "Smallest cohort",
+     lambda t, _: f"{t.minimum_cohort:,} units" if t.minimum_cohort else None),
+    (rules.data_retention, "Data are kept",
+     lambda t, _: f"{t.keep_data_days:,} days" if t.keep_data_days else None),
+    (rules.model_retention, "Models are kept",
+     lambda t, _: f"{t.keep_models_days:,} days" if t.keep_models_days else None),
+    (rules.reports_exist, "Reports first", lambda t, _: ", ".join(t.reports) or None),
+    (rules.not_denied, "Denials", lambda t, _: "one is enough to refuse"),
+)  # fmt: skip
+
+
+def _acts(policy: Policy, case: Case) -> list[tuple[str, str, str]]:
+    """Who has approved or denied, until when, with the reason given."""
+    found = []
+    valid = rules.valid_grants(policy, case)
+    for name, act in rules.acts_on(policy, case).items():
+        ends = expiry(act, case.terms.approval_days)
+        until = f" until {ends:%d %B %Y}" if ends else ""
+        what = "denied" if act.verb == "deny" else f"approved{until}"
+        spent = "" if act.verb == "deny" or name in valid else " (no longer counts)"
+        found.append((name, what + spent, act.reason))
+    return found
+
+
+def _made(policy: Policy, ledger: Ledger, entry: Entry, job: str) -> list[tuple[str, str]]:
+    return [
+        ("Job", job),
+        ("Entry", f"{entry.seq} of ledger {ledger.identity}"),
+        ("Policy", policy.digest),
+        ("Its owner", policy.owner),
+    ]
+
+
+def _day(time: str) -> str:
+    return f"{datetime.fromisoformat(time):%d %B %Y, %H:%M} UTC"
+
+
+@lru_cache(maxsize=1)
+def _template() -> Template:
+    from jinja2 import Environment, StrictUndefined
+
+    room = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return room.from_string(_beside("page.html.j2"))
+
+
+def _css() -> Any:
+    from markupsafe import Markup
+
+    from privet.govern.report.look import beside
+
+    return Markup(beside("look.css") + _beside("page.css"))
+
+
+def _beside(name: str) -> str:
+    return files("privet.govern.policy").joinpath(name).read_text(encoding="utf-8")
