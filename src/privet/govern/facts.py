@@ -1,0 +1,125 @@
+"""Typed facts of a ledger, each with the number of the entry that supports it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+from privet.claims import Cost, Guarantee
+from privet.govern.ledger.records import Entry, Head
+
+T = TypeVar("T")
+End = Literal["committed", "released", "forfeited"]
+
+
+class Record(Protocol):
+    """The part of a ledger that is read."""
+
+    @property
+    def identity(self) -> str:
+        """The ledger's identity."""
+
+    def head(self) -> Head:
+        """The newest signed head."""
+
+    def entries(self) -> Iterator[Entry]:
+        """All entries, in order."""
+
+
+@dataclass(frozen=True)
+class Fact(Generic[T]):
+    """A value, and the number of the entry that says so."""
+
+    value: T
+    seq: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSet:
+    """A registered data set as of its newest version; `registered` is the entry's number."""
+
+    name: str
+    registered: int | None = None
+    version: Fact[str] | None = None
+    rows: Fact[int] | None = None
+    units: Fact[int] | None = None
+    unit: Fact[str] | None = None
+    max_rows: Fact[int] | None = None
+    columns: Fact[tuple[str, ...]] | None = None
+    owner: Fact[str] | None = None
+    parents: Fact[tuple[str, ...]] | None = None
+    budget: Fact[dict[str, Any]] | None = None
+    purposes: Fact[dict[str, Any]] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One use of data: what was asked, decided, reserved, and how it ended.
+
+    Attributes:
+        reserved: entry of the reservation; None if the record does not hold it.
+        ended: how it ended and the entry that says so; None if the record does not say.
+        decided: entry of the decision that granted the same request.
+        guarantee, cost: as committed; None if absent, redacted or of another release.
+        figures: numbers recorded with the commit, by name.
+        approvals: entries that the reservation names as its approvals.
+        unreadable: entries whose claim this release cannot read.
+    """
+
+    reserved: int | None = None
+    ended: Fact[End] | None = None
+    decided: int | None = None
+    token: str = ""
+    action: Fact[str] | None = None
+    data_set: Fact[str] | None = None
+    version: Fact[str] | None = None
+    purpose: Fact[str] | None = None
+    requester: Fact[str] | None = None
+    parameters: Fact[dict[str, Any]] | None = None
+    environment: Fact[dict[str, Any]] | None = None
+    approvals: tuple[int, ...] = ()
+    guarantee: Fact[Guarantee] | None = None
+    cost: Fact[Cost] | None = None
+    figures: Fact[dict[str, Any]] | None = None
+    unreadable: tuple[int, ...] = ()
+
+    @property
+    def committed(self) -> bool:
+        """True if the record says that it finished."""
+        return self.ended is not None and self.ended.value == "committed"
+
+    @property
+    def seqs(self) -> tuple[int, ...]:
+        """The entries that it rests on."""
+        own = (self.decided, self.reserved, self.ended.seq if self.ended else None)
+        return tuple(seq for seq in own if seq is not None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ruling:
+    """An answer of the policy, or a step of an approval.
+
+    Attributes:
+        kind: "granted" or "refused" by the policy; "request", "grant", "deny", "revoke".
+        by: requester, or id of the key that signed.
+    """
+
+    seq: int
+    kind: str
+    data_set: str | None = None
+    purpose: str = ""
+    by: str = ""
+    reason: str = ""
+    expires: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """An entry as reports show it."""
+
+    seq: int
+    time: str
+    kind: str
+    commitment: str
+    redacted: bool

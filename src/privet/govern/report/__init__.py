@@ -1,0 +1,15 @@
+"""Documents made from a ledger, and the page on which a receipt is checked.
+
+report(ledger, "card")                          model card, as one HTML file
+report(ledger, "ropa", organisation=...)        record of processing, GDPR Art. 30(1)
+report_json(ledger, "ropa", organisation=...)   the same for machines
+receipt_page(ledger.receipt(7))                 checks it offline in a browser
+"""
+
+from __future__ import annotations
+
+from privet.govern.report.organisation import Organisation
+from privet.govern.report.receipts import receipt_page
+from privet.govern.report.reports import KINDS, report, report_json
+
+__all__ = ["KINDS", "Organisation", "receipt_page", "report", "report_json"]

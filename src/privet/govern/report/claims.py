@@ -1,0 +1,103 @@
+"""What runs claim and cost, as statements: the four answers that open every report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from privet.claims import Cost, Guarantee, JointGuarantee
+from privet.govern.evidence import Evidence
+from privet.govern.facts import DataSet, Run
+from privet.govern.report.document import (
+    MISSING,
+    Line,
+    Said,
+    as_of,
+    either,
+    merged,
+    number,
+    recorded,
+)
+
+
+def answers(runs: Sequence[Run], evidence: Evidence) -> tuple[Line, ...]:
+    """Who learns what, under which assumption, at what cost, how to check it."""
+    return (
+        Line("Who learns what", about(runs, "who learns what")),
+        Line("Under which assumption", about(runs, "under which assumption")),
+        Line("At what cost", total(runs)),
+        Line("How to check it", (*either(about(runs, "how to check it")), as_of(evidence))),
+    )
+
+
+def about(runs: Iterable[Run], answer: str) -> Said:
+    """One of the answers of the runs' guarantees, each sentence once."""
+    return merged(
+        (text, run.guarantee.seq)
+        for run in runs
+        if run.guarantee is not None
+        for text in as_recorded(run.guarantee.value).describe().get(answer, ())
+    )
+
+
+def headlines(runs: Iterable[Run]) -> Said:
+    """The claims of the runs, each in one line."""
+    return merged(
+        (run.guarantee.value.headline(), run.guarantee.seq)
+        for run in runs
+        if run.guarantee is not None
+    )
+
+
+def unreadable(runs: Iterable[Run]) -> Said:
+    """Commits whose claim is absent, or of a release that knows more kinds."""
+    seqs = [seq for run in runs for seq in run.unreadable]
+    if not seqs:
+        return ()
+    return (recorded("a claim is recorded that this release cannot read, or none is", seqs),)
+
+
+def total(runs: Iterable[Run]) -> Said:
+    """The costs of the runs added up."""
+    known = [run.cost for run in runs if run.cost is not None]
+    if not known:
+        return MISSING
+    cost = sum((item.value for item in known[1:]), known[0].value)
+    many = f"{len(known):,} runs together: " if len(known) > 1 else ""
+    return (recorded(many + shown_cost(cost), [item.seq for item in known]),)
+
+
+def shown_cost(cost: Cost) -> str:
+    """A cost in one line; a role that sent something is named."""
+    sent = ", ".join(f"{role} {number(count)} bytes" for role, count in cost.bytes_sent.items())
+    return f"{cost} ({sent})" if sent else str(cost)
+
+
+def as_recorded(guarantee: Guarantee) -> Guarantee:
+    """The claim, marked as recorded: it stands in an entry."""
+    if isinstance(guarantee, JointGuarantee):
+        parts = tuple(map(as_recorded, guarantee.parts))
+        return replace(guarantee, parts=parts, recorded=True)
+    return replace(guarantee, recorded=True)
+
+
+def budget(found: DataSet | None, purpose: str | None = None) -> Said:
+    """The budget of a data set, and that of a purpose where it has one."""
+    if found is None:
+        return MISSING
+    said: list[Said] = []
+    if found.budget is not None:
+        text = f"{_amount(found.budget.value)} for all purposes together"
+        said.append((recorded(text, [found.budget.seq]),))
+    own = found.purposes.value.get(purpose) if found.purposes and purpose else None
+    if isinstance(own, dict) and own and found.purposes:
+        said.append((recorded(f"{_amount(own)} for {purpose}", [found.purposes.seq]),))
+    return either(*said)
+
+
+def _amount(amount: dict[str, Any]) -> str:
+    words = [f"{name} {number(amount[name])}" for name in ("epsilon", "delta") if name in amount]
+    if "composition" in amount:
+        words.append(f"{amount['composition']} composition")
+    return ", ".join(words) or "a budget"

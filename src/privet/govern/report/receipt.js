@@ -1,0 +1,242 @@
+// Showing what was found. Text enters the page as text nodes only.
+
+// Characters that are invisible, or turn around the sentence they stand in, are shown by number.
+const visible = (text) => String(text).replace(
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g,
+  (char) => `⟨U+${char.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
+
+function node(tag, options = {}, ...children) {
+  const out = document.createElement(tag);
+  for (const [name, value] of Object.entries(options)) out.setAttribute(name, value);
+  for (const child of children.flat()) {
+    out.append(typeof child === "string" ? visible(child) : child);
+  }
+  return out;
+}
+
+const words = (name) => name.replaceAll("_", " ");
+const bare = (value) => (value instanceof Raw ? value.text : value);
+const get = (map, ...path) =>
+  path.reduce((found, name) => (found instanceof Map ? found.get(name) : undefined), map);
+
+function shown(value) {
+  if (value instanceof Map) {
+    if (!value.size) return node("p", {}, "none");
+    return listed([...value].map(([name, item]) => [words(name), shown(item)]), "inner");
+  }
+  if (Array.isArray(value)) {
+    if (!value.length) return node("p", {}, "none");
+    if (value.every((item) => !(item instanceof Map) && !Array.isArray(item))) {
+      return node("p", { dir: "auto" }, value.map(plain).join(", "));
+    }
+    return node("ol", {}, value.map((item) => node("li", {}, shown(item))));
+  }
+  return node("p", { dir: "auto" }, plain(value));
+}
+
+const plain = (value) =>
+  ({ null: "none", true: "yes", false: "no" })[String(value)] ?? String(bare(value));
+
+function listed(pairs, css = "") {
+  return node("dl", { class: `lines ${css}` }, pairs.flatMap(([term, content]) => [
+    node("dt", { dir: "auto" }, term), node("dd", {}, content),
+  ]));
+}
+
+function headline(claim) {
+  const at = (name) => plain(claim.get(name));
+  switch (claim.get("kind")) {
+    case "none": return "no privacy guarantee: trained in the clear";
+    case "dp":
+      return `(${at("epsilon")}, ${at("delta")})-differential privacy per ${at("unit")}, `
+        + `${at("relation")} relation, by ${at("accountant")}`;
+    case "local-dp": return `${at("epsilon")}-local differential privacy per record`;
+    case "mpc":
+      return `secret shares among ${at("parties")} parties, at most ${at("threshold")} corrupted `
+        + `(${at("adversary")})`;
+    case "he": return `${at("scheme")} ciphertexts at ${at("security_bits")} bits of security`;
+    case "fl":
+      return `federated: the aggregator sees ${claim.get("secure_aggregation") === true
+        ? "the masked sum of" : "the updates of"} at least ${at("min_contributors")} sites`;
+    case "joint": {
+      const parts = claim.get("parts");
+      if (Array.isArray(parts) && parts.every((part) => part instanceof Map)) {
+        return parts.map(headline).join(" and ");
+      }
+    }
+  }
+  return `a claim of kind ${at("kind")}`;
+}
+
+function caveats(claim) {
+  const out = [];
+  if (claim.get("secret_noise") === false) {
+    out.push("reproducible noise: no privacy against anyone who knows the seed");
+  }
+  if (claim.get("simulated") === true) {
+    out.push("simulated, no protection: all roles ran under one user");
+  }
+  const parts = claim.get("parts");
+  if (Array.isArray(parts)) out.push(...parts.filter((p) => p instanceof Map).flatMap(caveats));
+  return out;
+}
+
+function costOf(cost) {
+  if (!(cost instanceof Map)) return ["not in this entry"];
+  const out = [];
+  const take = (name, unit) => {
+    if (cost.get(name) instanceof Raw && bare(cost.get(name)) !== "0") {
+      out.push(`${bare(cost.get(name))} ${unit}`);
+    }
+  };
+  take("seconds", "seconds");
+  take("peak_memory", "bytes of memory at the peak");
+  take("rounds", "rounds");
+  take("depth", "levels of multiplication");
+  const sent = cost.get("bytes_sent");
+  if (sent instanceof Map) for (const [role, count] of sent) out.push(`${role} sent ${plain(count)} bytes`);
+  return out.length ? out : ["nothing is recorded"];
+}
+
+// The four answers of the claim that an entry holds, if it holds one.
+function answers(body) {
+  const asked = get(body, "request", "guarantee");
+  const claim = get(body, "guarantee") ?? asked;
+  if (!(claim instanceof Map)) return null;
+  const paragraphs = (items) => items.map((text) => node("p", { dir: "auto" }, text));
+  const texts = (name) => {
+    const found = claim.get(name);
+    return Array.isArray(found) && found.length ? found.map(plain) : ["not in this entry"];
+  };
+  const sights = (Array.isArray(claim.get("sights")) ? claim.get("sights") : [])
+    .filter((item) => item instanceof Map).map((item) => `${plain(item.get("role"))}: ${plain(item.get("sees"))}`);
+  const notes = caveats(claim);
+  return listed([
+    [claim === asked ? "Asked for" : "Claim", paragraphs([headline(claim)])],
+    ["Who learns what", paragraphs(sights.length ? sights : ["not in this entry"])],
+    ["Under which assumption", paragraphs(texts("assumptions"))],
+    ["At what cost", paragraphs(costOf(get(body, "cost")))],
+    ["How to check it", paragraphs(texts("checks"))],
+    ...(notes.length ? [["Caveats", paragraphs(notes)]] : []),
+  ]);
+}
+
+function refusal(name, reason) {
+  return node("article", { "data-verdict": "refused" },
+    node("p", { class: "kicker" }, name),
+    node("h2", {}, node("span", { class: "verdict bad" }, "✗ Refused"), " Not a receipt"),
+    node("p", {}, `${reason[0].toUpperCase()}${reason.slice(1)}. Nothing in it can be relied on.`));
+}
+
+function article(name, receipt, checks, opinion) {
+  const { entry, head } = receipt;
+  const good = checks.every((item) => item.good);
+  const out = node("article", { "data-verdict": good ? "holds" : "refused" },
+    node("p", { class: "kicker" }, name),
+    node("h2", {}, node("span", { class: `verdict ${good ? "good" : "bad"}` }, good ? "✓ Holds" : "✗ Refused"),
+      good ? ` Entry ${entry.seq}: ${entry.kind}` : " Do not rely on this receipt"),
+    node("ul", { class: "checks" }, checks.map((item) =>
+      node("li", { class: item.good ? "good" : "bad" },
+        node("span", { class: "mark", "aria-hidden": "true" }, item.good ? "✓" : "✗"),
+        node("span", {}, `${item.good ? "" : "Failed: "}${item.text}`)))),
+    node("p", { class: "quiet" }, opinion));
+  if (!good) {
+    out.append(node("p", {}, "What it says is not shown, because nothing vouches for it."));
+    return out;
+  }
+  if (entry.text !== null) {
+    const body = get(parsed(entry.text), "body");
+    const four = answers(body);
+    if (four) out.append(node("div", { class: "answers" }, four));
+    const all = node("details", {}, node("summary", {}, "All that the entry records"), shown(body));
+    all.open = !four;
+    out.append(all);
+  }
+  out.append(node("details", {}, node("summary", {}, "Entry, head and keys"), listed([
+    ["Ledger", node("p", { class: "mono" }, head.ledger)],
+    ["Entry written", node("p", {}, entry.time)],
+    ["Its commitment", node("p", { class: "mono" }, hexOf(entry.commitment))],
+    ["Entries signed", node("p", {}, String(head.size))],
+    ["Root", node("p", { class: "mono" }, hexOf(head.root))],
+    ["Signing key", node("p", { class: "mono" }, `${keyId(head.public)} (public half ${hexOf(head.public)})`)],
+    ...receipt.cosignatures.map((item) => ["Witness", node("p", { class: "mono" }, keyId(item.public))]),
+  ])));
+  return out;
+}
+
+const OPINIONS = {
+  agrees: "Checked twice, by this page's code and by the browser's own: both agree.",
+  absent: "Checked by this page's code alone: this browser has no Ed25519 of its own.",
+};
+
+async function examined(name, record, expected) {
+  try {
+    const receipt = receiptOf(record);
+    const checks = checksOf(receipt, expected);
+    const opinion = await secondOpinion(receipt);
+    if (opinion === "disagrees") {
+      checks.push({ good: false, text: "The browser's own code finds otherwise." });
+    }
+    if (receipt.entry.text !== null && checks.every((item) => item.good)) parsed(receipt.entry.text);
+    return article(name, receipt, checks, OPINIONS[opinion] ?? "");
+  } catch (error) {
+    if (error instanceof Malformed) return refusal(name, error.message);
+    throw error;
+  }
+}
+
+function recordsOf(name, text) {
+  try {
+    const found = parsed(text);
+    const all = Array.isArray(found) ? found : [found];
+    return all.map((record, i) => [all.length > 1 ? `${name}, number ${i + 1}` : name, record]);
+  } catch (error) {
+    if (error instanceof Malformed) return [[name, error.message]];
+    throw error;
+  }
+}
+
+let records = [];
+let turn = 0;
+
+async function show() {
+  const mine = ++turn;
+  const place = document.getElementById("results");
+  const typed = (id) => document.getElementById(id).value.trim().toLowerCase();
+  const expected = { ledger: typed("ledger"), key: typed("key") };
+  const found = [];
+  if (!selfTest()) found.push(refusal("This page", "its arithmetic fails its own test in this browser"));
+  else {
+    for (const [name, record] of records) {
+      found.push(typeof record === "string" ? refusal(name, record) : await examined(name, record, expected));
+    }
+  }
+  if (mine !== turn) return;
+  place.replaceChildren(...found);
+  place.dataset.turn = String(mine);
+}
+
+async function take(files) {
+  const found = [];
+  for (const file of files) {
+    if (file.size > 1 << 23) found.push([file.name, "it is larger than any receipt"]);
+    else found.push(...recordsOf(file.name, await file.text()));
+  }
+  records = found;
+  await show();
+}
+
+document.getElementById("file").addEventListener("change", (event) => take([...event.target.files]));
+for (const id of ["ledger", "key"]) document.getElementById(id).addEventListener("input", show);
+document.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  document.body.classList.add("over");
+});
+document.addEventListener("dragleave", () => document.body.classList.remove("over"));
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("over");
+  if (event.dataTransfer.files.length) take([...event.dataTransfer.files]);
+});
+records = recordsOf("Came with this page", document.getElementById("receipts").textContent);
+show();

@@ -1,0 +1,376 @@
+"""Receipts, model cards and records of processing in a real browser, without a network."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from privet.govern.ledger import Ledger, Receipt, SigningKey, check
+from privet.govern.report import Organisation, receipt_page, report
+from tests.browser.chromium import chromium
+from tests.browser.test_page import INKS, OVERFLOW, contrast
+from tests.unit.govern.ledgers import plain, rich
+from tests.unit.govern.recorded import ORGANISATION, record
+from tests.unit.govern.test_ledger_receipt import changed, paths
+from tests.unit.protect.made_comparisons import HOSTILE
+
+pytestmark = pytest.mark.browser
+
+SCRIPT = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
+NASTY = (
+    *(text.replace("\ud800", "") for text in HOSTILE),
+    SCRIPT,
+    "<!--<script>",
+    "&lt;b&gt;\u202eevil",
+)
+NO_SUBTLE = "Object.defineProperty(Crypto.prototype, 'subtle', {get: () => undefined})"
+NO_ED25519 = """SubtleCrypto.prototype.importKey = async () => {
+  throw new DOMException("no such algorithm", "NotSupportedError") }"""
+LIAR = "SubtleCrypto.prototype.verify = async () => false"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def receipt(tmp_path_factory: pytest.TempPathFactory) -> Receipt:
+    """A cosigned one, in the middle of a ledger."""
+    ledger = record(tmp_path_factory.mktemp("receipt") / "l.db")
+    return ledger.receipt(9, size=ledger.head().size - 1)
+
+
+class Window:
+    """A page in a window of its own, with everything that the browser complained about."""
+
+    def __init__(self, context: Any, path: Path) -> None:
+        self.url = path.as_uri()
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        self.page = context.new_page()
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
+        self.page.goto(self.url)
+
+    def verdicts(self) -> list[str]:
+        """The verdict on each receipt, once the page has checked them."""
+        self.page.wait_for_function("turn == document.getElementById('results').dataset.turn")
+        found: list[str] = self.page.evaluate(
+            "() => [...document.querySelectorAll('article')].map(a => a.dataset.verdict)"
+        )
+        return found
+
+    def choose(self, *records: Any) -> list[str]:
+        """The verdicts after choosing these files."""
+        turn = self.page.evaluate("turn")
+        files = [
+            {"name": f"{number}.json", "mimeType": "application/json", "buffer": _bytes(item)}
+            for number, item in enumerate(records)
+        ]
+        self.page.set_input_files("#file", files)
+        self.page.wait_for_function("before => turn > before", arg=turn)
+        return self.verdicts()
+
+    def text(self) -> str:
+        """All that stands on the page, folded parts too."""
+        found: str = self.page.evaluate("() => document.querySelector('main').textContent")
+        return found
+
+
+def _bytes(item: Any) -> bytes:
+    return item if isinstance(item, bytes) else json.dumps(item).encode()
+
+
+@pytest.fixture
+def opened(browser: Any, tmp_path: Path) -> Iterator[Any]:
+    contexts = []
+
+    def opener(
+        text: str, *, width: int = 1200, scheme: str = "light", media: str = "screen",
+        before: str = "",
+    ) -> Window:  # fmt: skip
+        path = tmp_path / f"page{len(contexts)}.html"
+        path.write_text(text, encoding="utf-8")
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
+        )
+        if before:
+            context.add_init_script(before)
+        contexts.append(context)
+        found = Window(context, path)
+        found.page.emulate_media(media=media, color_scheme=scheme)
+        return found
+
+    yield opener
+    for context in contexts:
+        context.close()
+
+
+def test_a_good_receipt_is_accepted_and_nothing_is_fetched(opened: Any, receipt: Receipt) -> None:
+    found = opened(receipt_page(receipt, ledger=receipt.head.ledger, key=receipt.head.key))
+    assert found.verdicts() == ["holds"]
+    text = found.text()
+    for wanted in (
+        "Entry 9: run.commit",
+        "stands at number 9 of the 15 entries",
+        f"Key {receipt.head.key} signed",
+        "saw the same state",
+        "(1.0, 1e-06)-differential privacy per patient_id",
+        "the curator is trusted",
+        "2.5 seconds",
+        "It is the key that you expect.",
+        "both agree",
+    ):
+        assert wanted in text
+    assert found.requests == [found.url]
+    assert found.complaints == []
+
+
+@pytest.mark.parametrize("before", ["", NO_SUBTLE, NO_ED25519])
+def test_every_changed_field_is_refused(opened: Any, receipt: Receipt, before: str) -> None:
+    good = receipt.to_json()
+    bad = []
+    for path, value in paths(good):
+        item = json.loads(json.dumps(good))
+        place = item
+        for step in path[:-1]:
+            place = place[step]
+        place[path[-1]] = changed(value)
+        bad.append(item)
+    assert len(bad) > 25 and len(good["cosignatures"]) == 1 and len(good["proof"]) > 2
+    found = opened(receipt_page(), before=before)
+    assert found.verdicts() == []
+    assert found.choose(good, *bad) == ["holds"] + ["refused"] * len(bad)
+    assert found.text().count("this browser has no Ed25519 of its own") == (
+        0 if not before else found.page.locator("ul.checks").count()
+    )
+    assert "the curator is trusted" in found.page.locator("article").nth(0).inner_text()
+    for number in range(1, len(bad) + 1):
+        assert "curator" not in found.page.locator("article").nth(number).inner_text()
+
+
+def test_more_ways_to_forge_are_refused(opened: Any, receipt: Receipt) -> None:
+    good, thief = receipt.to_json(), SigningKey.generate()
+
+    def altered(**changes: Any) -> dict[str, Any]:
+        return {**good, **changes}
+
+    entry, head, witness = good["entry"], good["head"], good["cosignatures"][0]
+    text = json.dumps(good)
+    bad: list[Any] = [
+        altered(proof=good["proof"][:-1]),
+        altered(proof=[*good["proof"], good["proof"][0]]),
+        altered(proof=good["proof"][::-1]),
+        altered(entry=entry | {"salt": None}),
+        altered(entry=entry | {"text": None}),
+        altered(entry=entry | {"more": 1}),
+        altered(entry=entry | {"seq": 9.0}),
+        altered(entry=entry | {"commitment": entry["commitment"].upper()}),
+        altered(head={key: value for key, value in head.items() if key != "root"}),
+        altered(head=head | {"public": thief.public.hex()}),
+        altered(
+            head=head
+            | {
+                "public": thief.public.hex(),
+                "signature": thief.sign(replace(receipt.head, size=16).statement()).hex(),
+            }
+        ),
+        altered(cosignatures=[witness | {"size": 14}]),
+        altered(cosignatures={}),
+        altered(format="privet ledger receipt 2"),
+        text.replace('"seq": 9', '"seq": 8, "seq": 9').encode(),
+        text.encode() + b"x",
+        b"", b"null", b"[[[", b"\xff\xfe", b'{"a": NaN}', b"[" * 5000,
+    ]  # fmt: skip
+    found = opened(receipt_page())
+    assert set(found.choose(*bad)) == {"refused"}
+    assert found.page.locator("article").count() == len(bad)
+    assert found.complaints == []
+    assert found.choose(good) == ["holds"], "it still works"
+
+
+def test_a_signature_whose_scalar_is_not_reduced_is_refused(opened: Any, receipt: Receipt) -> None:
+    order = 2**252 + 27742317777372353535851937790883648493
+    signature = receipt.head.signature
+    scalar = int.from_bytes(signature[32:], "little") + order
+    longer = signature[:32] + scalar.to_bytes(32, "little")
+    bad = replace(receipt, head=replace(receipt.head, signature=longer))
+    assert check(bad), "the reference refuses it too"
+    assert opened(receipt_page(bad), before=NO_SUBTLE).verdicts() == ["refused"]
+
+
+def test_every_receipt_of_every_head_holds(opened: Any, tmp_path: Path) -> None:
+    ledger = plain(tmp_path / "l.db", 8)
+    sizes = range(1, 10)
+    every = [ledger.receipt(seq, size=n) for n in sizes for seq in range(1, n + 1)]
+    found = opened(receipt_page(*every))
+    assert found.verdicts() == ["holds"] * 45
+    assert found.complaints == []
+
+
+def test_redacted_entries_hold_without_content(opened: Any, tmp_path: Path) -> None:
+    receipt = rich(tmp_path / "l.db").receipt(3)
+    assert receipt.entry.redacted
+    found = opened(receipt_page(receipt))
+    assert found.verdicts() == ["holds"]
+    assert "The entry was redacted" in found.text()
+
+
+def test_another_ledger_and_another_key_are_refused(opened: Any, receipt: Receipt) -> None:
+    found = opened(receipt_page(receipt))
+    assert found.verdicts() == ["holds"]
+    for field, value in (("key", receipt.head.key), ("ledger", receipt.head.ledger)):
+        found.page.fill(f"#{field}", "00" * 16)
+        assert found.verdicts() == ["refused"]
+        found.page.fill(f"#{field}", value)
+        assert found.verdicts() == ["holds"]
+    assert opened(receipt_page(receipt, key="00" * 16)).verdicts() == ["refused"]
+
+
+def test_a_second_opinion_that_differs_refuses(opened: Any, receipt: Receipt) -> None:
+    found = opened(receipt_page(receipt), before=LIAR)
+    assert found.verdicts() == ["refused"]
+    assert "own code finds otherwise" in found.text()
+
+
+def test_files_can_be_dropped(opened: Any, receipt: Receipt) -> None:
+    found = opened(receipt_page())
+    assert found.verdicts() == []
+    found.page.evaluate(
+        """text => {
+          const data = new DataTransfer();
+          data.items.add(new File([text], "dropped.json"));
+          document.body.dispatchEvent(
+            new DragEvent("drop", {dataTransfer: data, bubbles: true, cancelable: true}));
+        }""",
+        json.dumps([receipt.to_json()] * 2),
+    )
+    found.page.wait_for_function("document.querySelectorAll('article').length === 2")
+    assert found.verdicts() == ["holds", "holds"]
+    assert "dropped.json, number 2" in found.text()
+
+
+def test_what_is_shown_is_what_was_hashed(opened: Any, tmp_path: Path) -> None:
+    """Numbers stand as they were written, although JavaScript would write them otherwise."""
+    ledger = Ledger.open(tmp_path / "l.db")
+    numbers = [1e-7, 1e22, 1e16, -0.0, 5e-324, 0.1 + 0.2, 2**80, -(2**63), 100.0]
+    names = {"__proto__": "own", "\U0001f600": 1, "\uffff": 2, "é": 3, "constructor": 4}
+    ledger.append("fit", {"numbers": numbers, "names": names, "line": 'a"\\\n\u2028b'})
+    found = opened(receipt_page(ledger.receipt()), before=NO_SUBTLE)
+    assert found.verdicts() == ["holds"]
+    assert ", ".join(map(repr, numbers)) in found.text()
+    assert "__proto__".replace("_", " ") in found.text()
+
+
+def test_hashes_and_signatures_are_those_of_the_reference(opened: Any) -> None:
+    page = opened(receipt_page(), before=NO_SUBTLE).page
+    assert page.evaluate("selfTest()") is True
+    lengths = [*range(0, 3), *range(54, 66), *range(110, 130), 255, 256, 1000]
+    messages = [bytes((7 * i + n) % 256 for i in range(n)) for n in lengths]
+    held = [message.hex() for message in messages]
+    for name in ("sha256", "sha512"):
+        ours = page.evaluate(f"all => all.map(m => hexOf({name}(fromHex(m))))", held)
+        assert ours == [hashlib.new(name, message).hexdigest() for message in messages]
+    key = SigningKey.generate()
+    cases = [[key.public.hex(), key.sign(m).hex(), m.hex()] for m in messages[:20]]
+    ask = "all => all.map(([k, s, m]) => signedBy(fromHex(k), fromHex(s), fromHex(m)))"
+    assert page.evaluate(ask, cases) == [True] * 20
+    swapped = [[k, s, cases[(n + 1) % 20][2]] for n, (k, s, _) in enumerate(cases)]
+    assert page.evaluate(ask, swapped) == [False] * 20
+
+
+def pages(folder: Path, **names: str) -> dict[str, str]:
+    """Every page, of a ledger with these names in it."""
+    ledger = record(folder / "l.db", **names)
+    text = next(iter(names.values()), "readmission")
+    quoted = json.dumps("x" + "".join(c for c in text if c.isprintable()))
+    toml = ORGANISATION.replace('"General Hospital"', quoted).replace('"ward managers"', quoted)
+    organisation = Organisation.parse(toml.encode())
+    return {
+        "card": report(ledger, "card", organisation=organisation),
+        "ropa": report(ledger, "ropa", organisation=organisation),
+        "bare": report(ledger, "ropa"),
+        "receipt": receipt_page(ledger.receipt(8, size=15), ledger.receipt(9, size=15)),
+    }
+
+
+@pytest.fixture(scope="module")
+def tame(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return pages(tmp_path_factory.mktemp("tame"))
+
+
+@pytest.mark.parametrize("number", range(len(NASTY)))
+def test_hostile_names_run_nothing_and_fit(opened: Any, tmp_path: Path, number: int) -> None:
+    nasty = NASTY[number]
+    names = dict.fromkeys(("data", "purpose", "who", "column", "role"), nasty)
+    for name, text in pages(tmp_path, **names).items():
+        found = opened(text)
+        if name == "receipt":
+            assert found.verdicts() == ["holds", "holds"]
+            found.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        found.page.wait_for_load_state("networkidle")
+        assert found.requests == [found.url], name
+        assert found.complaints == [], name
+        assert found.page.locator("img, iframe, object, form").count() == 0
+        assert found.page.locator("script").count() == (2 if name == "receipt" else 0)
+        for width in (320, 390, 768, 1200):
+            found.page.set_viewport_size({"width": width, "height": 800})
+            assert found.page.evaluate(OVERFLOW) == [0, []], (name, width)
+        if nasty is SCRIPT:
+            assert SCRIPT in found.text(), name
+
+
+def test_a_script_that_slipped_in_would_not_run(opened: Any, tame: dict[str, str]) -> None:
+    for name, text in tame.items():
+        hole = text.replace("<header>", "<header><script>document.title = 'run'</script>", 1)
+        found = opened(hole.replace("<h1", "<h1 onclick=\"document.title='run'\"", 1))
+        found.page.locator("h1").click()
+        assert found.page.title() != "run", name
+        assert any("Content Security Policy" in text for text in found.complaints)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["card", "ropa", "bare", "receipt"])
+def test_every_text_has_contrast(opened: Any, tame: dict[str, str], name: str, scheme: str) -> None:
+    """WCAG 2.2, section 1.4.3."""
+    found = opened(tame[name], scheme=scheme)
+    if name == "receipt":
+        found.verdicts()
+    inks = found.page.evaluate(INKS)
+    assert len(inks) > 30
+    for text, ink, ground in inks:
+        assert contrast(ink, ground) >= 4.5, (text, ink, ground)
+    paper = found.page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+    assert (sum(map(int, paper[4:-1].split(", "))) < 150) == (scheme == "dark")
+
+
+@pytest.mark.parametrize("name", ["card", "ropa", "bare", "receipt"])
+def test_paper_cuts_nothing_off(opened: Any, tame: dict[str, str], name: str) -> None:
+    found = opened(tame[name], width=657, media="print", scheme="dark")
+    if name == "receipt":
+        found.verdicts()
+    assert found.page.evaluate(OVERFLOW) == [0, []]
+    paper = found.page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+    assert paper == "rgb(255, 255, 255)"
+
+
+def test_links_lead_to_the_entries(opened: Any, tame: dict[str, str]) -> None:
+    for name in ("card", "ropa"):
+        page = opened(tame[name]).page
+        broken = page.evaluate(
+            """() => [...document.querySelectorAll("a[href^='#']")]
+                 .filter(a => !document.getElementById(a.hash.slice(1))).map(a => a.hash)"""
+        )
+        assert broken == []
+        page.locator("a.cite[href='#entry-9']").first.click()
+        assert page.locator("#entry-9").is_visible()
