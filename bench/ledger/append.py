@@ -21,8 +21,12 @@ _ROUND = 50
 
 
 def run(quick: bool) -> Figure:
-    """One over the median time of an append."""
-    rounds = 8 if quick else 60
+    """Some thousand appends, or some hundred."""
+    return measure(8 if quick else 60)
+
+
+def measure(rounds: int) -> Figure:
+    """One over the median time of an append, over rounds of 50."""
     ours: list[float] = []
     peers: list[float] = []
     with tempfile.TemporaryDirectory() as name:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,48 @@ class Chain:
                 raise ValueError(f"entry {count + 1} was changed")
             count += 1
         return count
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+
+class Sums:
+    """Budgets by a sum: one row per spend in SQLite, added up under the write lock."""
+
+    def __init__(self, path: Path, spends: int, data_sets: int) -> None:
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        for statement in (
+            "PRAGMA journal_mode = WAL",
+            "PRAGMA synchronous = FULL",
+            "CREATE TABLE spends (seq INTEGER PRIMARY KEY, data_set TEXT, epsilon REAL)",
+            "BEGIN",
+        ):
+            self._connection.execute(statement)
+        self._connection.executemany(
+            "INSERT INTO spends (data_set, epsilon) VALUES (?, 1e-7)",
+            ((f"set{number % data_sets}",) for number in range(spends)),
+        )
+        self._connection.execute("COMMIT")
+
+    def spend(self, data_set: str, epsilon: float, budget: float) -> float:
+        """Write a spend if it fits; the seconds that the write lock was held.
+
+        Raises:
+            ValueError: it does not fit.
+        """
+        self._connection.execute("BEGIN IMMEDIATE")
+        started = time.perf_counter()
+        query = "SELECT TOTAL(epsilon) FROM spends WHERE data_set = ?"
+        ((total,),) = self._connection.execute(query, (data_set,))
+        if total + epsilon > budget:
+            self._connection.execute("ROLLBACK")
+            raise ValueError("too little budget is left")
+        self._connection.execute(
+            "INSERT INTO spends (data_set, epsilon) VALUES (?, ?)", (data_set, epsilon)
+        )
+        self._connection.execute("COMMIT")
+        return time.perf_counter() - started
 
     def close(self) -> None:
         """Close the file."""
