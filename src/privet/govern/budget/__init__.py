@@ -1,0 +1,51 @@
+"""Budgets of data sets: what may be revealed of one person by all releases together.
+
+A registry of data sets and their relatives, filters that hold for adaptively chosen releases,
+check-and-spend as one transaction of the ledger, signed transfers, and plans.
+"""
+
+from __future__ import annotations
+
+from privet.govern.budget.amounts import Amount
+from privet.govern.budget.balance import Balance, Level
+from privet.govern.budget.filters import COMPOSITIONS, Budget, Terms, charge
+from privet.govern.budget.plan import Planned, PlanRow, plan
+from privet.govern.budget.registry import Match, Registry
+from privet.govern.budget.sets import DataSet
+from privet.govern.budget.sketch import Overlap, Sketch, hash_key
+from privet.govern.budget.spend import audit_totals, rebuild_totals
+from privet.govern.budget.transfer import (
+    Pin,
+    adopt,
+    check_pin,
+    export_budget,
+    import_budget,
+    pin,
+)
+
+__all__ = [
+    "COMPOSITIONS",
+    "Amount",
+    "Balance",
+    "Budget",
+    "DataSet",
+    "Level",
+    "Match",
+    "Overlap",
+    "Pin",
+    "PlanRow",
+    "Planned",
+    "Registry",
+    "Sketch",
+    "Terms",
+    "adopt",
+    "audit_totals",
+    "charge",
+    "check_pin",
+    "export_budget",
+    "hash_key",
+    "import_budget",
+    "pin",
+    "plan",
+    "rebuild_totals",
+]

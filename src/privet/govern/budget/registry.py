@@ -1,0 +1,320 @@
+"""Registering data sets, recognising their relatives, and saying what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from privet.claims.guarantees import RELATIONS, Relation
+from privet.errors import InvalidInput, Refused, one_of
+from privet.govern.budget import totals
+from privet.govern.budget.balance import Balance, balance_of
+from privet.govern.budget.filters import Budget
+from privet.govern.budget.sets import REGISTER, VERSION, DataSet, View, advance, from_payload
+from privet.govern.budget.sketch import Sketch
+from privet.govern.ledger import Entry, Ledger, Transaction
+
+MAX_NAME = 200
+SAME = 0.5
+"""From this part of its units on, a set that holds them is the same set, grown or changed."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """What a source is to the registered sets.
+
+    Attributes:
+        kind: "exact": a registered version. "changed": holds at least half of a registered
+            set's units, so it is that set, grown or changed. "derived": shares some units.
+            "unknown": shares none that a sketch can see.
+        names: the sets, closest first.
+    """
+
+    kind: Literal["exact", "changed", "derived", "unknown"]
+    names: tuple[str, ...] = ()
+
+
+class Registry:
+    """The data sets of one ledger. Safe for threads and processes."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self._view = View()
+
+    def view(self) -> View:
+        """All sets as of now."""
+        with self.ledger.reading() as connection:
+            self._view = advance(self._view, connection)
+        return self._view
+
+    def register(
+        self,
+        name: str,
+        *,
+        unit: str,
+        budget: Budget,
+        version: str,
+        rows: int | None = None,
+        units: int | None = None,
+        columns: Sequence[str] = (),
+        purposes: Mapping[str, Budget] | None = None,
+        parents: Sequence[str] = (),
+        sketch: Sketch | None = None,
+        owner: str = "",
+        owner_key: str | None = None,
+        disjoint_from: Sequence[str] = (),
+        relation: Relation = "zero-out",
+        max_rows: int | None = None,
+    ) -> Entry:
+        """Register a data set under a name that is never given again.
+
+        Args:
+            unit: "row" or the name of the id column; the same as the parents'. Of a derived set
+                whose unit is the row, each row stems from one row of the parent, and no two from
+                the same one: else register by an id.
+            version: keyed hash of the content, or the owner's word for it.
+            rows, units: how many, where that is public.
+            purposes: caps within the budget; other purposes are then refused.
+            parents: the sets that it was filtered, joined or exported from.
+            sketch: `Sketch.of(hash_key(ledger), ids)`. Without it relatives are not recognised.
+            owner_key: hex of the Ed25519 key that may adopt an older ledger for it.
+            disjoint_from: sets none of whose units are in this one, now or later.
+
+        Raises:
+            InvalidInput: the name is taken or malformed, or a named set is not there.
+            Refused: units are shared with a set that is no parent; unit or relation differ from
+                a parent's; a set declared disjoint is not.
+        """
+        payload = _payload(
+            name, unit=unit, budget=budget, version=version, rows=rows, units=units,
+            columns=columns, purposes=purposes or {}, parents=parents, sketch=sketch,
+            owner=owner, owner_key=owner_key, disjoint_from=disjoint_from,
+            relation=relation, max_rows=max_rows,
+        )
+        new = from_payload(payload, 0)
+
+        def work(transaction: Transaction) -> Entry:
+            view = advance(self._view, transaction.connection)
+            _check_new(view, new)
+            totals.create(transaction.connection)
+            return transaction.append(REGISTER, payload)
+
+        return self.ledger.atomically(work)
+
+    def add_version(
+        self,
+        name: str,
+        *,
+        version: str,
+        rows: int | None = None,
+        units: int | None = None,
+        sketch: Sketch | None = None,
+    ) -> Entry:
+        """Record that a set has grown or changed; what was spent stays spent.
+
+        Raises:
+            InvalidInput: no such set.
+            Refused: it now shares units with a set that it was declared disjoint from, or that
+                is no relative of it.
+        """
+        payload = {"name": name, "version": _text("version", version), "rows": _count(rows=rows),
+                   "units": _count(units=units), "sketch": sketch.to_json() if sketch else None}
+
+        def work(transaction: Transaction) -> Entry:
+            view = advance(self._view, transaction.connection)
+            old = existing(view, name)
+            if sketch:
+                _check_relatives(view, replace(old, sketches=(sketch,)))
+            return transaction.append(VERSION, payload)
+
+        return self.ledger.atomically(work)
+
+    def get(self, name: str) -> DataSet:
+        """A registered set.
+
+        Raises:
+            InvalidInput: there is none of this name.
+        """
+        return existing(self.view(), name)
+
+    def list(self) -> tuple[DataSet, ...]:
+        """All sets, in order of registration."""
+        return tuple(self.view().sets.values())
+
+    def balance(self, name: str) -> Balance:
+        """What was spent of a set's budget, what is left, and what still fits.
+
+        Raises:
+            InvalidInput: there is no such set.
+        """
+        with self.ledger.reading() as connection:
+            self._view = view = advance(self._view, connection)
+            existing(view, name)
+            used = totals.read(connection, view.holders(name))
+        return balance_of(view, used, name)
+
+    def recognise(self, sketch: Sketch | None, version: str | None) -> Match:
+        """What a source is to the registered sets."""
+        return recognise(self.view(), sketch, version)
+
+
+def recognise(view: View, sketch: Sketch | None, version: str | None) -> Match:
+    """What a source is to the sets of a view; see `Match`."""
+    exact = [s.name for s in view.sets.values() if version and version in s.versions]
+    if exact:
+        return Match("exact", tuple(exact))
+    if sketch is None:
+        return Match("unknown")
+    changed: dict[str, float] = {}
+    derived: dict[str, float] = {}
+    for data_set in view.sets.values():
+        found = [sketch.overlap(old) for old in data_set.sketches if old.key == sketch.key]
+        if not any(overlap.common for overlap in found):
+            continue
+        share = max(overlap.of_second for overlap in found)
+        near = changed if share >= SAME else derived
+        near[data_set.name] = share + max(overlap.of_first for overlap in found)
+    kind: Literal["changed", "derived", "unknown"]
+    kind = "changed" if changed else "derived" if derived else "unknown"
+    near = changed or derived
+    return Match(kind, tuple(sorted(near, key=lambda name: (-near[name], name))))
+
+
+def existing(view: View, name: str) -> DataSet:
+    """A set of a view.
+
+    Raises:
+        InvalidInput: there is none of this name.
+    """
+    found = view.sets.get(name)
+    if found is None:
+        raise InvalidInput(
+            "no data set of this name is registered",
+            value=name,
+            bound="one of " + ", ".join(view.sets) if view.sets else "a registered name",
+            remedy=f"privet dataset register {name} FILE --unit COL --budget 3.0",
+        )
+    return found
+
+
+def register_line(name: str, parents: Sequence[str]) -> str:
+    """The line that registers a source as derived from these sets."""
+    named = "".join(f" --parent {parent}" for parent in parents)
+    return f"privet dataset register {name} FILE{named}"
+
+
+def _check_new(view: View, new: DataSet) -> None:
+    if new.name in view.sets:
+        raise InvalidInput("a data set of this name is registered already", value=new.name,
+                           remedy=f"privet dataset register {new.name}-2 FILE")
+    for parent in new.parents:
+        old = existing(view, parent)
+        if (old.unit, old.relation) != (new.unit, new.relation):
+            raise Refused(
+                f"the parent {parent!r} is counted by another unit or relation, so releases on "
+                f"{new.name!r} could not be counted there",
+                value=f"unit {new.unit!r}, {new.relation}",
+                bound=f"unit {old.unit!r}, {old.relation}",
+                remedy=register_line(new.name, [parent]) + f" --unit {old.unit}",
+            )
+    view = replace(view, sets={**view.sets, new.name: new})
+    for other in new.disjoint_from:
+        existing(view, other)
+        if other in view.holders(new.name):
+            raise Refused("a set cannot be disjoint from what it was made from", value=other,
+                          remedy=register_line(new.name, new.parents))
+    _check_relatives(view, new)
+
+
+def _check_relatives(view: View, new: DataSet) -> None:
+    """Refuse a set that shares units with one that it was not declared to share them with."""
+    if not new.sketches:
+        return
+    for old in view.sets.values():
+        if old.name == new.name:
+            continue
+        seen = [sketch for sketch in old.sketches if sketch.key == new.sketches[-1].key]
+        if not any(new.sketches[-1].overlap(sketch).common for sketch in seen):
+            continue
+        if view.disjoint(new.name, old.name):
+            raise Refused(
+                f"{new.name!r} and {old.name!r} share units, so they are not disjoint",
+                remedy=register_line(new.name, [old.name]),
+            )
+        if not _related(view, new.name, old.name):
+            raise Refused(
+                f"{new.name!r} shares units with the registered {old.name!r}: releases on either "
+                "add up for the persons in both",
+                remedy=register_line(new.name, [*new.parents, old.name]),
+            )
+
+
+def _related(view: View, first: str, second: str) -> bool:
+    """True if they have an ancestor, or one another, in common: there everything adds up."""
+    return bool(set(view.holders(first)) & set(view.holders(second)))
+
+
+def _payload(name: str, **facts: Any) -> dict[str, Any]:
+    budget, purposes, sketch = facts["budget"], facts["purposes"], facts["sketch"]
+    one_of(RELATIONS, relation=facts["relation"])
+    if not isinstance(budget, Budget):
+        raise InvalidInput("a budget is a Budget", value=type(budget).__name__,
+                           remedy="budget=Budget(epsilon=3.0, delta=1e-6)")
+    disjoint = [_text("disjoint_from", item) for item in facts["disjoint_from"]]
+    if disjoint and facts["relation"] == "replace-one":
+        raise Refused("under replace-one a unit may leave one set and come into another, so "
+                      "disjoint sets add up like others", value=disjoint,
+                      remedy='relation="zero-out"')
+    return {
+        "name": _text("name", name),
+        "version": _text("version", facts["version"]),
+        "unit": _text("unit", facts["unit"]),
+        "relation": facts["relation"],
+        "max_rows": _count(max_rows=facts["max_rows"]),
+        "rows": _count(rows=facts["rows"]),
+        "units": _count(units=facts["units"]),
+        "columns": [_text("column", item) for item in facts["columns"]],
+        "budget": budget.to_json(),
+        "purposes": {_text("purpose", p): _cap(p, cap, budget) for p, cap in purposes.items()},
+        "parents": list(dict.fromkeys(_text("parent", item) for item in facts["parents"])),
+        "disjoint_from": list(dict.fromkeys(disjoint)),
+        "owner": facts["owner"],
+        "owner_key": _key(facts["owner_key"]),
+        "sketch": sketch.to_json() if sketch else None,
+    }
+
+
+def _cap(purpose: str, cap: Budget, budget: Budget) -> dict[str, float]:
+    if cap.composition != budget.composition or not cap.limit.within(budget.limit):
+        raise InvalidInput(
+            f"the cap of purpose {purpose!r} does not lie within the budget", value=cap,
+            bound=f"at most {budget}",
+            remedy=f"Budget({budget.epsilon:g}, {budget.delta:g}, {budget.composition!r})",
+        )
+    return {"epsilon": cap.epsilon, "delta": cap.delta}
+
+
+def _text(what: str, value: Any) -> str:
+    if type(value) is not str or not value.strip() or len(value) > MAX_NAME:
+        raise InvalidInput(f"a {what} is a text of 1 to {MAX_NAME} characters", value=value)
+    return value
+
+
+def _count(**named: int | None) -> int | None:
+    ((name, value),) = named.items()
+    if value is not None and (type(value) is not int or value < 0):
+        raise InvalidInput(f"{name} is a whole number of at least 0", value=value)
+    return value
+
+
+def _key(text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        raw = bytes.fromhex(text)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput("an owner's key is 64 hex digits") from error
+    if len(raw) != 32:
+        raise InvalidInput("an owner's key is 64 hex digits", value=f"{len(raw)} bytes")
+    return raw.hex()

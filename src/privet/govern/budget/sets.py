@@ -1,0 +1,257 @@
+"""Registered data sets, as the ledger's entries tell of them.
+
+The registry is a fold over a few kinds of entries; a view remembers how far it has read, so that
+a decision in a long ledger reads only what came since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from privet.errors import PrivetError, Refused
+from privet.govern.budget.amounts import Amount
+from privet.govern.budget.filters import Budget, Terms
+from privet.govern.budget.sketch import Sketch
+from privet.govern.ledger import Entry
+from privet.govern.ledger.reading import entry_of
+from privet.govern.ledger.tables import COLUMNS, ENTRIES, WITH_PAYLOAD
+
+REGISTER, VERSION = "dataset.register", "dataset.version"
+OUT, IN, ADOPT = "budget.transfer-out", "budget.transfer-in", "budget.adopt"
+KINDS = (REGISTER, VERSION, OUT, IN, ADOPT)
+WHOLE = ""
+"""The limit of a data set as a whole, beside those of its purposes; no purpose is named so."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSet:
+    """A registered data set.
+
+    Attributes:
+        name: its name in the ledger.
+        unit, relation, max_rows: what claims on it must be about.
+        rows, units: rows and privacy units of the newest version, where they are public.
+        columns: names of the columns.
+        version: keyed hash of the newest content, or what the owner calls it.
+        versions: all versions so far, oldest first.
+        budget: what the persons in it were promised.
+        purposes: caps within the budget, by purpose; any purpose where empty.
+        parents: the sets that it was made from, whose budgets it spends too.
+        disjoint_from: sets that share no unit with it.
+        owner, owner_key: who answers for it, and the hex of the Ed25519 key that adopts for it.
+        sketches: of every version, oldest first.
+        limits: what may be spent here, after transfers, by purpose; "" is the whole.
+        closed: the whole budget was moved to another ledger.
+        seq: the entry that registered it.
+    """
+
+    name: str
+    unit: str
+    relation: str
+    max_rows: int | None
+    rows: int | None
+    units: int | None
+    columns: tuple[str, ...]
+    version: str
+    versions: tuple[str, ...]
+    budget: Budget
+    purposes: Mapping[str, Budget] = field(default_factory=dict)
+    parents: tuple[str, ...] = ()
+    disjoint_from: tuple[str, ...] = ()
+    owner: str = ""
+    owner_key: str | None = None
+    sketches: tuple[Sketch, ...] = ()
+    limits: Mapping[str, Amount] = field(default_factory=dict)
+    closed: bool = False
+    seq: int = 0
+
+    @property
+    def terms(self) -> Terms:
+        """What a claim must be about, and the filter that counts it."""
+        return Terms(self.unit, self.relation, self.budget, self.max_rows)
+
+
+@dataclass(frozen=True)
+class View:
+    """All registered sets up to an entry.
+
+    Attributes:
+        sets: by name.
+        upto: the last entry that was looked at.
+        imported: transfers that came in, as (ledger, entry).
+        adopted: digests of the pins that their owners gave up.
+    """
+
+    sets: Mapping[str, DataSet] = field(default_factory=dict)
+    upto: int = 0
+    imported: frozenset[tuple[str, int]] = frozenset()
+    adopted: frozenset[tuple[str, str]] = frozenset()
+
+    def holders(self, name: str) -> tuple[str, ...]:
+        """The set and all its ancestors: whose budgets a release on it spends."""
+        found: dict[str, None] = {}
+        edge = [name]
+        while edge:
+            item = edge.pop()
+            if item not in found:
+                found[item] = None
+                edge.extend(self.sets[item].parents)
+        return tuple(found)
+
+    def disjoint(self, first: str, second: str) -> bool:
+        """True if the two are declared to share no unit. Sets made from them are not taken to
+        be so: they may have been joined with others.
+        """
+        a, b = self.sets[first], self.sets[second]
+        return b.name in a.disjoint_from or a.name in b.disjoint_from
+
+
+def advance(view: View, connection: sa.Connection) -> View:
+    """The view after the entries that came since, through one connection.
+
+    Raises:
+        Refused: an entry about data sets was redacted or cannot be understood.
+    """
+    last: int = connection.execute(sa.select(sa.func.max(ENTRIES.c.seq))).scalar() or 0
+    if last <= view.upto:
+        return view
+    for entry in entries_of(connection, KINDS, view.upto + 1):
+        view = _after(view, entry)
+    return replace(view, upto=last)
+
+
+def entries_of(
+    connection: sa.Connection, kinds: tuple[str, ...], start: int = 1
+) -> Iterator[Entry]:
+    """Entries of some kinds from `start` on, in order."""
+    query = (
+        sa.select(*COLUMNS)
+        .select_from(WITH_PAYLOAD)
+        .where(ENTRIES.c.kind.in_(kinds), ENTRIES.c.seq >= start)
+        .order_by(ENTRIES.c.seq)
+    )
+    for row in connection.execute(query):
+        yield entry_of(row)
+
+
+def _after(view: View, entry: Entry) -> View:
+    payload = entry.payload
+    if payload is None:
+        raise Refused(
+            f"entry {entry.seq} ({entry.kind}) was redacted, so nobody knows what is left of the "
+            "budgets",
+            remedy="restore the ledger from before the redaction",
+        )
+    try:
+        return _STEPS[entry.kind](view, entry, payload)
+    except (KeyError, TypeError, AttributeError, PrivetError) as error:
+        raise Refused(
+            f"entry {entry.seq} ({entry.kind}) cannot be understood by this release of privet",
+            remedy="pip install --upgrade privet",
+        ) from error
+
+
+def _registered(view: View, entry: Entry, payload: dict[str, Any]) -> View:
+    found = from_payload(payload, entry.seq)
+    return replace(view, sets={**view.sets, found.name: found})
+
+
+def from_payload(payload: Mapping[str, Any], seq: int) -> DataSet:
+    """The data set that a "dataset.register" entry tells of."""
+    budget = Budget.from_json(payload["budget"])
+    purposes = {
+        purpose: Budget(cap["epsilon"], cap["delta"], budget.composition)
+        for purpose, cap in payload["purposes"].items()
+    }
+    sketch = payload["sketch"]
+    version = payload["version"]
+    return DataSet(
+        name=payload["name"],
+        unit=payload["unit"],
+        relation=payload["relation"],
+        max_rows=payload["max_rows"],
+        rows=payload["rows"],
+        units=payload["units"],
+        columns=tuple(payload["columns"]),
+        version=version,
+        versions=(version,),
+        budget=budget,
+        purposes=purposes,
+        parents=tuple(payload["parents"]),
+        disjoint_from=tuple(payload["disjoint_from"]),
+        owner=payload["owner"],
+        owner_key=payload["owner_key"],
+        sketches=(Sketch.from_json(sketch),) if sketch else (),
+        limits={
+            WHOLE: budget.limit,
+            **{purpose: cap.limit for purpose, cap in purposes.items()},
+        },
+        seq=seq,
+    )
+
+
+def _grown(view: View, entry: Entry, payload: dict[str, Any]) -> View:
+    old = view.sets[payload["name"]]
+    sketch, version = payload["sketch"], payload["version"]
+    new = replace(
+        old,
+        version=version,
+        versions=(*old.versions, version),
+        rows=payload["rows"],
+        units=payload["units"],
+        sketches=(*old.sketches, Sketch.from_json(sketch)) if sketch else old.sketches,
+    )
+    return replace(view, sets={**view.sets, old.name: new})
+
+
+def limits_from(record: Mapping[str, Any]) -> dict[str, Amount]:
+    """Limits by purpose, as transfers write them."""
+    return {purpose: Amount.from_json(amount) for purpose, amount in record.items()}
+
+
+def _moved_out(view: View, entry: Entry, payload: dict[str, Any]) -> View:
+    sets = dict(view.sets)
+    for holder, moved in payload["moved"].items():
+        old = sets[holder]
+        less = limits_from(moved)
+        limits = {p: limit - less.get(p, Amount()) for p, limit in old.limits.items()}
+        closed = old.closed or (holder == payload["name"] and payload["closes"])
+        sets[holder] = replace(old, limits=limits, closed=closed)
+    return replace(view, sets=sets)
+
+
+def _moved_in(view: View, entry: Entry, payload: dict[str, Any]) -> View:
+    more = limits_from(payload["moved"])
+    name = payload["data_set"]["name"]
+    old = view.sets.get(name)
+    if old is None:
+        found = replace(from_payload(payload["data_set"], entry.seq), limits=more)
+    else:
+        limits = {p: limit + more.get(p, Amount()) for p, limit in old.limits.items()}
+        found = replace(old, limits=limits, closed=False)
+    source = (payload["from"], payload["entry"])
+    return replace(
+        view, sets={**view.sets, name: found}, imported=view.imported | {source}
+    )
+
+
+def _adopted(view: View, entry: Entry, payload: dict[str, Any]) -> View:
+    sets = dict(view.sets)
+    for holder, lost in payload["lost"].items():
+        gone, old = Amount.from_json(lost[WHOLE]), sets[holder]
+        sets[holder] = replace(old, limits={**old.limits, WHOLE: old.limits[WHOLE] - gone})
+    adopted = view.adopted | {(payload["data_set"], payload["pin"])}
+    return replace(view, sets=sets, adopted=adopted)
+
+
+_STEPS = {
+    REGISTER: _registered,
+    VERSION: _grown,
+    OUT: _moved_out,
+    IN: _moved_in,
+    ADOPT: _adopted,
+}

@@ -1,0 +1,332 @@
+"""Moving budget between ledgers, and giving up an older one; never copying.
+
+A transfer is an entry of the source ledger that lessens its limits, proven by a receipt and
+imported once, by the ledger that it names. A pin is what the owner of a data set keeps of the
+ledger that counts for it: the same ledger must still hold that head. A restored backup or a fork
+does not, and is refused until the owner signs that it counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal
+
+from privet.errors import InvalidInput, OutOfBudget, Refused
+from privet.govern.budget import totals
+from privet.govern.budget.amounts import Amount, exact
+from privet.govern.budget.balance import left_of
+from privet.govern.budget.filters import Budget
+from privet.govern.budget.registry import existing
+from privet.govern.budget.sets import (
+    ADOPT,
+    IN,
+    OUT,
+    WHOLE,
+    DataSet,
+    View,
+    advance,
+    limits_from,
+)
+from privet.govern.ledger import Entry, Head, Ledger, Receipt, SigningKey, Transaction, canonical
+from privet.govern.ledger import check as check_receipt
+from privet.govern.ledger.canonical import framed
+from privet.govern.ledger.keys import signed_by
+
+_ADOPT = b"privet budget adopt 1"
+Moved = dict[str, dict[str, Any]]
+
+
+def export_budget(
+    ledger: Ledger, name: str, share: float | Literal["all"], *, to: str
+) -> dict[str, Any]:
+    """Move a share of what is left of a set's budget to another ledger.
+
+    The budgets of all ancestors lessen by the same amount, since releases over there reach
+    their persons as well. What is reserved at this moment stays here.
+
+    Args:
+        share: of what is left, above 0 and below 1; "all" also closes the budget here.
+        to: identity of the ledger that may import it.
+
+    Returns:
+        The record to hand over, as JSON: a receipt of the entry. It holds no sketch and no data.
+
+    Raises:
+        InvalidInput: no such set, share or identity.
+        OutOfBudget: nothing is left, or an ancestor has less left.
+        Refused: an ancestor's budget is counted by another filter.
+    """
+    part = _share(share)
+    if to == ledger.identity or len(to) != 32:
+        raise InvalidInput("a budget moves to another ledger", value=to,
+                           bound="the identity of another ledger: 32 hex digits",
+                           remedy="privet ledger show --identity")
+
+    def work(transaction: Transaction) -> Entry:
+        view = advance(View(), transaction.connection)
+        data_set = existing(view, name)
+        used = totals.read(transaction.connection, view.holders(name))
+        moved = {
+            purpose: left_of(view, used, name, purpose).part(part) for purpose in data_set.limits
+        }
+        _check_movable(view, used, data_set, moved[WHOLE])
+        written = {p: amount.to_json() for p, amount in moved.items()}
+        above: Moved = {
+            holder: {WHOLE: written[WHOLE]} for holder in view.holders(name) if holder != name
+        }
+        payload = {
+            "name": name,
+            "to": to,
+            "closes": share == "all",
+            "moved": {name: written, **above},
+            "data_set": _terms(data_set),
+        }
+        return transaction.append(OUT, payload)
+
+    return ledger.receipt(ledger.atomically(work).seq).to_json()
+
+
+def import_budget(ledger: Ledger, record: dict[str, Any], *, key: str) -> Entry:
+    """Take in a budget that another ledger moved here. The set is registered if it is not yet.
+
+    Args:
+        record: what `export_budget` returned.
+        key: id of the other ledger's signing key, told by its owner: a record cannot vouch for
+            itself.
+
+    Raises:
+        InvalidInput: the record is malformed.
+        Refused: it was imported already, is for another ledger, or does not hold; or a set of
+            this name is counted otherwise here.
+    """
+    receipt = Receipt.from_json(record)
+    wrong = check_receipt(receipt, key=key)
+    payload = receipt.entry.payload
+    if wrong or receipt.entry.kind != OUT or payload is None:
+        raise Refused("the record of the moved budget does not hold: "
+                      + ("; ".join(wrong) or "it is about something else"),
+                      remedy="ask for the record again, and for the id of the key that signed it")
+    if payload["to"] != ledger.identity:
+        raise Refused("the budget was moved to another ledger than this one",
+                      value=payload["to"], bound=ledger.identity)
+    source = (receipt.head.ledger, receipt.entry.seq)
+    facts = payload["data_set"]
+    incoming = {
+        "data_set": facts,
+        "from": source[0],
+        "entry": source[1],
+        "moved": payload["moved"][facts["name"]],
+        "record": record,
+    }
+    limits_from(incoming["moved"])
+
+    def work(transaction: Transaction) -> Entry:
+        view = advance(View(), transaction.connection)
+        if source in view.imported:
+            raise Refused("this budget was imported already: it moves, and is never copied",
+                          value=f"entry {source[1]} of ledger {source[0]}")
+        _check_same(view.sets.get(facts["name"]), facts)
+        totals.create(transaction.connection)
+        return transaction.append(IN, incoming)
+
+    return ledger.atomically(work)
+
+
+@dataclass(frozen=True)
+class Pin:
+    """The head of a ledger that the owner of a data set has seen.
+
+    Attributes:
+        ledger: its identity.
+        size: how many entries it had.
+        root: hex of their Merkle root.
+    """
+
+    ledger: str
+    size: int
+    root: str
+
+    def digest(self) -> str:
+        """64 hex digits that name this pin."""
+        return hashlib.sha256(
+            canonical({"ledger": self.ledger, "size": self.size, "root": self.root})
+        ).hexdigest()
+
+
+def pin(ledger: Ledger) -> Pin:
+    """What to keep beside a data set's policy; a newer one takes its place after each use."""
+    head = ledger.head()
+    return Pin(head.ledger, head.size, head.root.hex())
+
+
+def check_pin(ledger: Ledger, name: str, pinned: Pin) -> None:
+    """Return if the ledger is the pinned one, grown, or its owner has signed that it counts.
+
+    Raises:
+        Refused: another ledger, an older state of it, or a fork.
+    """
+    problem = _pin_problem(ledger, pinned)
+    if problem is None:
+        return
+    with ledger.reading() as connection:
+        view = advance(View(), connection)
+    if (name, pinned.digest()) not in view.adopted:
+        raise Refused(
+            f"this ledger must not spend the budget of {name!r}: {problem}",
+            value=f"ledger {ledger.identity} of {ledger.head().size} entries",
+            bound=f"ledger {pinned.ledger} of at least {pinned.size} entries",
+            remedy="privet ledger adopt  # signed by the owner, who says what was spent meanwhile",
+        )
+
+
+def adoption_statement(
+    ledger: str, head: Head, name: str, pinned: Pin, lost: Budget | None
+) -> bytes:
+    """What an owner signs, so that a ledger counts in the place of the pinned one."""
+    spent = canonical(None if lost is None else lost.to_json())
+    return framed(_ADOPT, ledger, head.size, head.root, name, pinned.digest(), spent)
+
+
+def adopt(
+    ledger: Ledger,
+    name: str,
+    pinned: Pin,
+    owner: SigningKey,
+    *,
+    lost: Budget | None,
+    reason: str,
+) -> Entry:
+    """Let a ledger count for a data set in the place of the pinned one.
+
+    Args:
+        owner: the key that the data set was registered with.
+        lost: what was spent meanwhile as far as the owner knows; None says nothing was. It is
+            taken from the set's budget and from all its ancestors'.
+        reason: why the pinned ledger is gone.
+
+    Raises:
+        InvalidInput: no such set, no reason, or `lost` is counted otherwise.
+        Refused: the key is not the owner's.
+        OutOfBudget: more was spent meanwhile than is left here.
+    """
+    if not reason.strip():
+        raise InvalidInput("an adoption needs a reason", value=reason)
+    head = ledger.head()
+    statement = adoption_statement(ledger.identity, head, name, pinned, lost)
+    signature = owner.sign(statement)
+
+    def work(transaction: Transaction) -> Entry:
+        view = advance(View(), transaction.connection)
+        data_set = existing(view, name)
+        key = bytes.fromhex(data_set.owner_key or "")
+        if transaction.tip.seq != head.size or not signed_by(key, signature, statement):
+            raise Refused(
+                f"this key does not own {name!r}, or something was written meanwhile",
+                value=owner.id, bound="the key given as owner_key when it was registered",
+            )
+        used = totals.read(transaction.connection, view.holders(name))
+        gone = _lost(data_set, lost)
+        _check_movable(view, used, data_set, gone)
+        payload = {
+            "data_set": name,
+            "pin": pinned.digest(),
+            "pinned": {"ledger": pinned.ledger, "size": pinned.size, "root": pinned.root},
+            "size": head.size,
+            "lost": {holder: {WHOLE: gone.to_json()} for holder in view.holders(name)},
+            "stated": None if lost is None else lost.to_json(),
+            "reason": reason,
+            "signer": owner.public.hex(),
+            "signature": signature.hex(),
+        }
+        return transaction.append(ADOPT, payload)
+
+    return ledger.atomically(work)
+
+
+def _share(share: float | Literal["all"]) -> Fraction:
+    if share == "all":
+        return Fraction(1)
+    if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share < 1:
+        raise InvalidInput("a share of a budget lies between 0 and 1", value=share,
+                           bound='0 < share < 1, or "all"', remedy='share="all"')
+    return exact(share)
+
+
+def _check_movable(
+    view: View, used: totals.Totals, data_set: DataSet, amount: Amount
+) -> None:
+    if data_set.closed:
+        raise OutOfBudget(f"the budget of {data_set.name!r} was moved to another ledger")
+    for holder in view.holders(data_set.name):
+        other = view.sets[holder]
+        if other.budget.composition != data_set.budget.composition:
+            raise Refused(
+                f"the budget of the ancestor {holder!r} is counted by another filter, so that "
+                "what leaves cannot be taken from it",
+                value=other.budget.composition, bound=data_set.budget.composition,
+            )
+        left = left_of(view, used, holder)
+        if not amount.within(left):
+            raise OutOfBudget(f"the budget of {holder!r} has less left than is to leave it",
+                              value=amount.to_json(), bound=f"at most {left.to_json()}",
+                              remedy=f"privet budget show {holder}")
+
+
+def _terms(data_set: DataSet) -> dict[str, Any]:
+    """What the other ledger must know; rows, sketch and relatives stay here."""
+    return {
+        "name": data_set.name,
+        "version": data_set.version,
+        "unit": data_set.unit,
+        "relation": data_set.relation,
+        "max_rows": data_set.max_rows,
+        "rows": data_set.rows,
+        "units": data_set.units,
+        "columns": list(data_set.columns),
+        "budget": data_set.budget.to_json(),
+        "purposes": {
+            purpose: {"epsilon": cap.epsilon, "delta": cap.delta}
+            for purpose, cap in data_set.purposes.items()
+        },
+        "parents": [],
+        "disjoint_from": [],
+        "owner": data_set.owner,
+        "owner_key": data_set.owner_key,
+        "sketch": None,
+    }
+
+
+def _check_same(known: DataSet | None, facts: dict[str, Any]) -> None:
+    if known is None:
+        return
+    here = (known.unit, known.relation, known.max_rows, known.budget.to_json(),
+            set(known.purposes))
+    there = (facts["unit"], facts["relation"], facts["max_rows"], facts["budget"],
+             set(facts["purposes"]))
+    if here != there:
+        raise Refused(
+            f"the registered {known.name!r} is counted otherwise than the budget that comes",
+            value=there, bound=repr(here),
+        )
+
+
+def _lost(data_set: DataSet, lost: Budget | None) -> Amount:
+    if lost is None:
+        return Amount()
+    if lost.composition != data_set.budget.composition:
+        raise InvalidInput("what was lost is counted by the data set's filter",
+                           value=lost.composition, bound=data_set.budget.composition)
+    return lost.limit
+
+
+def _pin_problem(ledger: Ledger, pinned: Pin) -> str | None:
+    if pinned.ledger != ledger.identity:
+        return "it is another ledger than the pinned one"
+    if ledger.head().size < pinned.size:
+        return "it is older than the pinned one: a restored backup?"
+    receipt = ledger.receipt(pinned.size, size=pinned.size)
+    if receipt.head.root.hex() != pinned.root:
+        return "it is a fork of the pinned one"
+    return None

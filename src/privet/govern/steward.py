@@ -1,0 +1,286 @@
+"""The steward of registered data sets: decides, reserves and records through a ledger."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from importlib import metadata
+from typing import Any, Protocol
+
+from privet.claims import (
+    Cost,
+    Decision,
+    Guarantee,
+    Receipt,
+    Request,
+    Reservation,
+    from_json,
+    to_json,
+)
+from privet.entropy import secret_stream
+from privet.errors import PrivetError, Refused
+from privet.govern.budget.filters import protected
+from privet.govern.budget.registry import Registry, register_line
+from privet.govern.budget.sets import View
+from privet.govern.budget.sketch import Sketch
+from privet.govern.budget.spend import (
+    COMMIT,
+    FORFEIT,
+    RELEASE,
+    Spend,
+    charges_of,
+    reserve,
+    reserved,
+    settle,
+    spend_of,
+)
+from privet.govern.budget.transfer import Pin, check_pin
+from privet.govern.ledger import Ledger
+
+DECIDE = "run.decide"
+PACKAGES = ("jax", "jaxlib", "numpy", "dp-accounting", "cryptography", "sqlalchemy")
+
+
+class Policy(Protocol):
+    """What a steward asks of a policy."""
+
+    def decide(self, request: Request, *, requester: str, ledger: Ledger) -> Decision:
+        """Say whether the request is allowed, and record nothing."""
+
+
+class LedgerSteward:
+    """Keeps the budgets of registered data sets; what is not registered is not recorded.
+
+    Safe for threads and processes.
+
+    Formal guarantees:
+        - A reservation is written before it is handed out, in one transaction with the check
+          that it fits: processes that race cannot overspend, and a run that is killed has spent
+          what it reserved.
+        - Only `release` gives budget back; a committed run never gives back a part of its own,
+          since how much it needed may depend on rows.
+        - Times play no part in any decision.
+        - It governs who goes through it. Whoever reads the raw file can bypass it.
+
+    Args:
+        requester: who asks, as the ledger shall name them.
+        policy: what else must hold; None allows every claim that the budget covers, and no
+            training without one.
+        environment: what runs, for the entries; by default this Python and its packages.
+        pins: by data set, the head that its owner has seen; see `check_pin`.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        requester: str = "",
+        policy: Policy | None = None,
+        environment: Mapping[str, Any] | None = None,
+        pins: Mapping[str, Pin] | None = None,
+    ) -> None:
+        self.ledger = ledger
+        self.registry = Registry(ledger)
+        self._requester = requester
+        self._policy = policy
+        self._environment = dict(environment or this_environment())
+        self._pins = dict(pins or {})
+        self._seen: dict[str, str] = {}
+
+    def admit(
+        self, sketch: Sketch | None, version: str | None, *, name: str | None = None
+    ) -> str | None:
+        """The name under which a source is used: its registered one, or None.
+
+        A registered set that has grown or changed keeps its name and spends its budget.
+
+        Args:
+            name: what the caller calls it.
+
+        Raises:
+            Refused: it is no registered set, but shares units with one; or it is called by a
+                registered name and shares none with that set.
+        """
+        view = self.registry.view()
+        match = self.registry.recognise(sketch, version)
+        if name is not None and name in view.sets and name not in match.names:
+            known = view.sets[name]
+            if sketch is not None and any(s.key == sketch.key for s in known.sketches):
+                raise Refused(f"this source shares no unit with the registered {name!r}",
+                              remedy=register_line(f"{name}-2", []))
+            return self._admitted(name, version)
+        if match.kind == "unknown":
+            return None
+        if name in match.names and name in view.sets:
+            return self._admitted(name, version)
+        if match.kind in ("exact", "changed") and len(match.names) == 1:
+            return self._admitted(match.names[0], version)
+        raise Refused(
+            "this source is not registered, and shares units with registered data sets",
+            value=", ".join(match.names),
+            bound="a registered data set, or one that shares nothing with any",
+            remedy=register_line(name or "NAME", match.names),
+        )
+
+    # The four steps of `claims.Steward`
+
+    def decide(self, request: Request) -> Decision:
+        """Say whether the request is allowed, and write the answer into the ledger."""
+        view = self.registry.view()
+        if request.data_set not in view.sets:
+            return Decision(granted=True, reason="no registered data set: nothing is recorded")
+        decision = self._decision(view, request)
+        self.ledger.append(DECIDE, {
+            "request": self._plain(view, request),
+            "requester": self._requester,
+            "granted": decision.granted,
+            "reason": decision.reason,
+            "policy": getattr(self._policy, "digest", None),
+        })
+        return decision
+
+    def reserve(self, request: Request) -> Reservation:
+        """Set the budget aside atomically, for the set and all its ancestors.
+
+        Raises:
+            OutOfBudget: too little is left; the message says what would fit.
+            Refused: the claim cannot be counted, or promises nothing.
+        """
+        view = self.registry.view()
+        if request.data_set not in view.sets:
+            return Reservation(request=request)
+        spend = self._spend(view, request)
+        token = secret_stream("privet reservation").read(16).hex()
+        reserve(self.ledger, view, spend, request.guarantee, {
+            "token": token,
+            "request": self._plain(view, request),
+            "requester": self._requester,
+            "approvals": self._approvals(request),
+            "environment": self._environment,
+            "unprotected": request.action != "compare" and not protected(request.guarantee),
+        })
+        return Reservation(request=request, token=token)
+
+    def release(self, reservation: Reservation) -> None:
+        """Give back a reservation whose run failed before the first private row was read.
+
+        Raises:
+            Refused: it is not open any more.
+        """
+        if reservation.token:
+            settle(self.ledger, reservation.token, RELEASE, {})
+
+    def forfeit(self, reservation: Reservation, reason: str) -> None:
+        """Record that a run failed after it may have read private rows: all of it is spent.
+
+        Raises:
+            Refused: it is not open any more.
+        """
+        if reservation.token:
+            settle(self.ledger, reservation.token, FORFEIT, {"reason": reason})
+
+    def commit(self, reservation: Reservation, guarantee: Guarantee, cost: Cost) -> Receipt:
+        """Record what was done. What was reserved is spent, even where less was needed.
+
+        Raises:
+            Refused: the run did more than was reserved for it, so that its result must not
+                leave; or the reservation is not open any more.
+        """
+        if not reservation.token:
+            return Receipt(recorded=False)
+        self._check_covered(reservation.token, guarantee)
+        entry = settle(self.ledger, reservation.token, COMMIT, {
+            "guarantee": to_json(replace(guarantee, recorded=True)),
+            "cost": to_json(cost),
+        })
+        return Receipt(recorded=True, entry=f"{self.ledger.identity}/{entry.seq}")
+
+    # Parts
+
+    def _admitted(self, name: str | None, version: str | None) -> str | None:
+        if name is not None and version is not None:
+            self._seen[name] = version
+        return name
+
+    def _decision(self, view: View, request: Request) -> Decision:
+        try:
+            self._spend(view, request)
+        except PrivetError as error:
+            return Decision(granted=False, reason=error.problem, remedy=error.remedy)
+        if self._policy is None:
+            return Decision(granted=True, reason="the budget counts it, and no policy says more")
+        return self._policy.decide(request, requester=self._requester, ledger=self.ledger)
+
+    def _spend(self, view: View, request: Request) -> Spend:
+        """What the request would take, if it may be asked at all."""
+        name = request.data_set
+        assert name is not None
+        if name in self._pins:
+            check_pin(self.ledger, name, self._pins[name])
+        if request.action != "compare" and not protected(request.guarantee):
+            self._check_plain(request)
+        return charges_of(view, name, request.guarantee, request.purpose)
+
+    def _check_plain(self, request: Request) -> None:
+        """Without a claim that limits what is revealed, only a policy can allow it."""
+        if self._policy is None:
+            raise Refused(
+                f"the data set {request.data_set!r} has a budget, and this run promises nothing "
+                "about what its result reveals",
+                value=request.guarantee.headline(),
+                remedy="pv.Private(epsilon=1.0), or a policy that allows training in the clear",
+            )
+
+    def _check_covered(self, token: str, guarantee: Guarantee) -> None:
+        entry = reserved(self.ledger, token)
+        plan, payload = spend_of(entry), entry.payload
+        assert payload is not None
+        done = charges_of(self.registry.view(), plan.name, guarantee, plan.purpose)
+        more = any(not cost.within(plan.charges[name]) for name, cost in done.charges.items())
+        claimed = protected(from_json(payload["request"]["guarantee"]))
+        if more or (claimed and not protected(guarantee)):
+            raise Refused(
+                "the run claims less privacy than was reserved for it, so its result must not "
+                "leave; what was reserved is spent",
+                value=guarantee.headline(),
+                bound=f"within entry {entry.seq}",
+            )
+
+    def _plain(self, view: View, request: Request) -> dict[str, Any]:
+        assert request.data_set is not None
+        known = view.sets[request.data_set]
+        return {
+            "action": request.action,
+            "data_set": request.data_set,
+            "version": self._seen.get(request.data_set, known.version),
+            "purpose": request.purpose,
+            "guarantee": to_json(request.guarantee),
+            "parameters": request.parameters,
+        }
+
+    def _approvals(self, request: Request) -> list[int]:
+        """Entries that approve exactly this request, where the policy tells them."""
+        tell = getattr(self._policy, "approvals", None)
+        if tell is None:
+            return []
+        return list(tell(request, requester=self._requester, ledger=self.ledger))
+
+
+@lru_cache(maxsize=1)
+def this_environment() -> dict[str, Any]:
+    """The releases of privet, Python and the packages that results depend on."""
+    return {
+        "privet": _release("privet"),
+        "python": platform.python_version(),
+        "packages": {name: _release(name) for name in PACKAGES},
+        "code": None,
+    }
+
+
+def _release(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "absent"
