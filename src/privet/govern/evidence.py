@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from privet.claims import Cost, Guarantee, from_json
 from privet.errors import InvalidInput
 from privet.govern.facts import DataSet, End, Fact, Record, Ruling, Run, Source
+from privet.govern.ledger.canonical import canonical
 from privet.govern.ledger.records import Entry, Head
 
 T = TypeVar("T")
@@ -66,8 +67,8 @@ class Evidence:
         Args:
             ledger: a `Ledger`.
             data_set: keep what concerns this data set only.
-            model: keep one run only: the number of its commit (or reservation), as in the
-                receipt that a fitted model carries, or its token.
+            model: keep one run only: the number of its commit or reservation, alone or as
+                "LEDGER/NUMBER" (the `entry` of the receipt of a fit), or its token.
 
         Raises:
             InvalidInput: the record names no such data set or run.
@@ -107,7 +108,9 @@ class Evidence:
         )
 
     def _of_model(self, model: int | str) -> Evidence:
-        runs = tuple(run for run in self.runs if _is(run, model))
+        ledger, slash, rest = str(model).rpartition("/")
+        here = not slash or ledger == self.ledger
+        runs = tuple(run for run in self.runs if here and _is(run, rest))
         if not runs:
             raise InvalidInput(
                 "the ledger holds no such run",
@@ -125,10 +128,9 @@ class Evidence:
         )
 
 
-def _is(run: Run, model: int | str) -> bool:
-    if isinstance(model, str) and not model.isdecimal():
-        return bool(model) and run.token == model
-    return int(model) in (run.reserved, run.ended.seq if run.ended else None)
+def _is(run: Run, name: str) -> bool:
+    seqs = (run.reserved, run.ended.seq if run.ended else None)
+    return bool(name) and name in (run.token, *(str(seq) for seq in seqs if seq is not None))
 
 
 class _Reader:
@@ -142,7 +144,7 @@ class _Reader:
         self.redacted: list[int] = []
         self.sources: dict[int, Source] = {}
         self._at: dict[int, int] = {}
-        self._granted: list[tuple[int, Any]] = []
+        self._granted: dict[bytes, int] = {}
         self._steps: dict[str, Callable[[int, dict[str, Any]], None]] = {
             "dataset.register": self._register,
             "dataset.version": self._grow,
@@ -211,7 +213,7 @@ class _Reader:
         request = _object(body, "request")
         granted = body.get("granted") is True
         if granted:
-            self._granted.append((seq, request))
+            self._granted[canonical(request)] = seq
         by, reason = _text(body, "requester"), _text(body, "reason")
         kind = "granted" if granted else "refused"
         self.rulings.append(_ruling(seq, kind, request, by=by, reason=reason))
@@ -220,12 +222,11 @@ class _Reader:
         request = _object(body, "request")
         approvals = body.get("approvals")
         listed = approvals if isinstance(approvals, list) else []
-        decided = next((at for at, asked in reversed(self._granted) if asked == request), None)
         self._at[seq] = len(self.runs)
         self.runs.append(
             Run(
                 reserved=seq,
-                decided=decided,
+                decided=self._granted.get(canonical(request)),
                 token=_text(body, "token"),
                 action=_fact(request, "action", str, seq),
                 data_set=_fact(request, "data_set", str, seq),

@@ -6,7 +6,15 @@ from typing import Any
 
 from privet.govern.evidence import Evidence
 from privet.govern.facts import DataSet, Run
-from privet.govern.report.claims import about, answers, budget, headlines, shown_cost, unreadable
+from privet.govern.report.claims import (
+    about,
+    answers,
+    budget,
+    caveats,
+    headlines,
+    shown_cost,
+    unreadable,
+)
 from privet.govern.report.document import (
     MISSING,
     Document,
@@ -14,6 +22,7 @@ from privet.govern.report.document import (
     Line,
     Said,
     Section,
+    adopted,
     declared,
     either,
     fact,
@@ -165,21 +174,19 @@ def _ethics(run: Run, evidence: Evidence, data: DataSet | None) -> tuple[Line, .
         for item in evidence.rulings
         if item.seq in linked
     )
-    releases = about([run], "releases")
     return (
-        Line("What the data subjects are promised", either(about([run], "claim"))),
-        Line("Private releases", releases),
+        Line("What the data subjects are promised", about([run], "claim")),
+        Line("Private releases", about([run], "releases")),
         Line("Where bounds and classes came from", about([run], "provenance")),
         Line("Budget of the data set", budget(data, purpose)),
         Line("Decision and approvals", rulings or MISSING),
-        Line("Policy in force", fact(evidence.policy)),
+        Line("Policy in force", fact(evidence.policy, adopted)),
         Line("Attacks tried", MISSING),
     )
 
 
 def _caveats(run: Run) -> tuple[Line, ...]:
-    caveats = about([run], "caveats")
-    if run.guarantee is not None and run.guarantee.value and caveats == MISSING:
-        caveats = (recorded("the claim has no caveat of its own", [run.guarantee.seq]),)
-    cost = fact(run.cost, shown_cost)
-    return (Line("Caveats of the claim", caveats), Line("Cost of the run", cost))
+    return (
+        Line("Caveats of the claim", caveats([run])),
+        Line("Cost of the run", fact(run.cost, shown_cost)),
+    )

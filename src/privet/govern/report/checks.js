@@ -155,6 +155,9 @@ function included(leaf, index, size, proof, root) {
   return last === 0n && same(found, root);
 }
 
+// A time as entries hold it, in fewer characters; anything else as it is.
+const timeOf = (text) => (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/.test(text)
+  ? `${text.slice(0, 10)} ${text.slice(11, 19)} UTC` : text);
 const short = (text) => `${text.slice(0, 8)}…${text.slice(-4)}`;
 
 // What was checked, each with its outcome in plain words.
@@ -181,14 +184,14 @@ function checksOf(receipt, expected) {
       "The signed head names another last entry.");
   }
   test(signedBy(head.public, head.signature, headStatement(head)),
-    `Key ${keyId(head.public)} signed this state of the ledger at ${head.time}.`,
+    `Key ${keyId(head.public)} signed this state of the ledger at ${timeOf(head.time)}.`,
     "The signature on the state of the ledger is not valid.");
   for (const item of receipt.cosignatures) {
     const who = `Witness ${short(keyId(item.public))}`;
     const seen = item.ledger === head.ledger && item.size === head.size
       && same(item.root, head.root) && same(item.chain, head.chain);
     const valid = seen && signedBy(item.public, item.signature, witnessStatement(item));
-    test(valid, `${who} saw the same state and signed that at ${item.time}.`,
+    test(valid, `${who} saw the same state and signed that at ${timeOf(item.time)}.`,
       seen ? `The signature of ${who} is not valid.` : `${who} signed another state.`);
   }
   if (expected.ledger) {

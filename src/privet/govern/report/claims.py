@@ -41,6 +41,15 @@ def about(runs: Iterable[Run], answer: str) -> Said:
     )
 
 
+def caveats(runs: Sequence[Run]) -> Said:
+    """What a reader must know before relying on a claim; that there is nothing, if so."""
+    found = about(runs, "caveats")
+    seqs = [run.guarantee.seq for run in runs if run.guarantee is not None]
+    if found == MISSING and seqs:
+        return (recorded("none beyond the assumptions above", seqs),)
+    return found
+
+
 def headlines(runs: Iterable[Run]) -> Said:
     """The claims of the runs, each in one line."""
     return merged(

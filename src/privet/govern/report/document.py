@@ -138,6 +138,11 @@ def either(*said: Said) -> Said:
     return found or MISSING
 
 
+def adopted(digest: str) -> str:
+    """A policy, named by its digest."""
+    return f"SHA-256 {digest}"
+
+
 def number(value: Any) -> str:
     """A number as people write it: 12,000; 0.25; 1e-06."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):

@@ -27,9 +27,9 @@ joint = []                       # joint controllers, if any
 name = "A. Officer"
 contact = "dpo@hospital.example"
 
-[representative]                 # in the Union, if the controller is elsewhere
-name = "..."
-contact = "..."
+# [representative]               # in the Union, if the controller is elsewhere
+# name = "..."
+# contact = "..."
 
 [[purpose]]
 name = "readmission"             # as runs name it
@@ -210,8 +210,8 @@ def _words(table: dict[str, Any], key: str, where: str) -> tuple[str, ...] | Non
 
 
 def _word(value: Any, where: str) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise InvalidInput(f"{where} is text that is not empty", value=value)
+    if not isinstance(value, str) or not value.strip(" ."):
+        raise InvalidInput(f"{where} is not filled in", value=value, bound="a text")
     return value.strip()
 
 

@@ -14,6 +14,7 @@ function node(tag, options = {}, ...children) {
   return out;
 }
 
+const grouped = (digits) => digits.replace(/^\d+$/, (all) => all.replace(/\B(?=(\d{3})+$)/g, ","));
 const words = (name) => name.replaceAll("_", " ");
 const bare = (value) => (value instanceof Raw ? value.text : value);
 const get = (map, ...path) =>
@@ -70,6 +71,9 @@ function headline(claim) {
 
 function caveats(claim) {
   const out = [];
+  if (Number(bare(claim.get("delta"))) > 0.02) {
+    out.push(`a large delta: with a chance of ${plain(claim.get("delta"))} nothing is promised`);
+  }
   if (claim.get("secret_noise") === false) {
     out.push("reproducible noise: no privacy against anyone who knows the seed");
   }
@@ -86,7 +90,7 @@ function costOf(cost) {
   const out = [];
   const take = (name, unit) => {
     if (cost.get(name) instanceof Raw && bare(cost.get(name)) !== "0") {
-      out.push(`${bare(cost.get(name))} ${unit}`);
+      out.push(`${grouped(bare(cost.get(name)))} ${unit}`);
     }
   };
   take("seconds", "seconds");
@@ -94,7 +98,7 @@ function costOf(cost) {
   take("rounds", "rounds");
   take("depth", "levels of multiplication");
   const sent = cost.get("bytes_sent");
-  if (sent instanceof Map) for (const [role, count] of sent) out.push(`${role} sent ${plain(count)} bytes`);
+  if (sent instanceof Map) for (const [role, count] of sent) out.push(`${role} sent ${grouped(plain(count))} bytes`);
   return out.length ? out : ["nothing is recorded"];
 }
 
@@ -145,7 +149,7 @@ function article(name, receipt, checks, opinion) {
     return out;
   }
   if (entry.text !== null) {
-    const body = get(parsed(entry.text), "body");
+    const body = get(parsed(entry.text), "body") ?? null;
     const four = answers(body);
     if (four) out.append(node("div", { class: "answers" }, four));
     const all = node("details", {}, node("summary", {}, "All that the entry records"), shown(body));

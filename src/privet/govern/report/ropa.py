@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from privet.govern.evidence import Evidence
 from privet.govern.facts import DataSet, Ruling, Run
-from privet.govern.report.claims import about, answers, budget, headlines, unreadable
+from privet.govern.report.claims import about, answers, budget, caveats, headlines, unreadable
 from privet.govern.report.document import (
     MISSING,
     Document,
@@ -17,6 +17,7 @@ from privet.govern.report.document import (
     Said,
     Section,
     Statement,
+    adopted,
     declared,
     either,
     fact,
@@ -228,9 +229,9 @@ def _security(
             declared(organisation.security if organisation else None, list),
         ),
         Line("Protection of each run", either(headlines(item.runs), unreadable(item.runs))),
-        Line("Caveats", about(item.runs, "caveats")),
+        Line("Caveats", caveats(item.runs)),
         Line("Privacy budget", budget(item.data, item.purpose)),
-        Line("Policy in force", fact(evidence.policy)),
+        Line("Policy in force", fact(evidence.policy, adopted)),
         Line("Refusals and approvals", _rulings(item.rulings)),
     )
 
@@ -247,5 +248,5 @@ def _rulings(rulings: Sequence[Ruling]) -> Said:
     for kind, what in words.items():
         seqs = [item.seq for item in rulings if item.kind == kind]
         if seqs:
-            out.append(recorded(f"{len(seqs):,} {what}", seqs))
+            out.append(recorded(f"{what}: {len(seqs):,}", seqs))
     return tuple(out) or MISSING

@@ -1,0 +1,275 @@
+"""Every statement of a report leads to an entry, is declared, or is "not evidenced"."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from privet.errors import InvalidInput, Refused
+from privet.govern.ledger import Ledger
+from privet.govern.report import Organisation, receipt_page, report, report_json
+from tests.unit.govern.ledgers import sql
+from tests.unit.govern.recorded import ORGANISATION, payloads, record, written
+from tests.unit.govern.test_evidence import Without
+
+ANSWERS = ["Who learns what", "Under which assumption", "At what cost", "How to check it"]
+MITCHELL = [
+    "Model details",
+    "Intended use",
+    "Factors",
+    "Metrics",
+    "Evaluation data",
+    "Training data",
+    "Quantitative analyses",
+    "Ethical considerations",
+    "Caveats and recommendations",
+]
+ARTICLE_30 = {
+    "a": ["Controller", "Joint controllers", "Representative", "Data-protection officer"],
+    "b": ["Purpose", "Description", "Legal basis", "Processing recorded"],
+    "c": [
+        "Categories of data subjects",
+        "Categories of personal data",
+        "Data set",
+        "Columns",
+        "Rows",
+        "People or other units",
+    ],
+    "d": ["Recipients", "Roles, and what each saw", "Who ran it"],
+    "e": ["Transfers and their safeguards"],
+    "f": ["Envisaged limits"],
+    "g": [
+        "Measures of the organisation",
+        "Protection of each run",
+        "Caveats",
+        "Privacy budget",
+        "Policy in force",
+        "Refusals and approvals",
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory):
+    return record(tmp_path_factory.mktemp("reports") / "l.db")
+
+
+@pytest.fixture(scope="module")
+def organisation():
+    return Organisation.parse(ORGANISATION.encode())
+
+
+def lines(found):
+    """(term, statements) of a report in JSON."""
+    yield from ((line["term"], line["statements"]) for line in found["answers"])
+    for section in found["sections"]:
+        for group in section["groups"]:
+            yield from ((line["term"], line["statements"]) for line in group["lines"])
+
+
+def said(found, term):
+    return next(statements for name, statements in lines(found) if name == term)
+
+
+@pytest.mark.parametrize("kind", ["card", "ropa"])
+@pytest.mark.parametrize("declared", [True, False])
+def test_every_statement_says_what_supports_it(ledger, organisation, kind, declared):
+    found = report_json(ledger, kind, organisation=organisation if declared else None)
+    assert json.loads(json.dumps(found)) == found
+    there = {item["seq"]: item for item in found["entries"]}
+    for seq, item in there.items():
+        entry = ledger.get(seq)
+        assert (item["kind"], item["time"]) == (entry.kind, entry.time)
+        assert item["commitment"] == entry.commitment.hex()
+    kinds = set()
+    for term, statements in lines(found):
+        assert statements, term
+        for item in statements:
+            kinds.add(item["support"])
+            assert (item["text"] is None) == (item["support"] == "missing")
+            assert bool(item["entries"]) == (item["support"] == "ledger"), term
+            assert set(item["entries"]) <= set(there)
+    assert kinds == {"ledger", "head", "missing"} | ({"declared"} if declared else set())
+
+
+@pytest.mark.parametrize("kind", ["card", "ropa"])
+def test_the_four_answers_come_first(ledger, kind):
+    found = report_json(ledger, kind)
+    assert [line["term"] for line in found["answers"]] == ANSWERS
+    texts = [line["statements"][0]["text"] for line in found["answers"]]
+    assert texts == [
+        "whoever gets the model: parameters with calibrated noise",
+        "the curator is trusted",
+        "2.5 s, 200 MB peak memory, 2.05 kB sent (site 2,048 bytes)",
+        "epsilon_for(events) <= 1",
+    ]
+    assert all(line["statements"][0]["entries"] == [9] for line in found["answers"])
+
+
+def test_a_card_has_the_sections_of_mitchell_and_others(ledger, organisation):
+    found = report_json(ledger, "card", organisation=organisation)
+    assert [section["title"] for section in found["sections"]] == MITCHELL
+    assert found["title"] == "logistic on patients"
+    assert [item["text"] for item in said(found, "accuracy")] == ["0.81, between 0.79 and 0.83"]
+    assert said(found, "Primary intended use")[0]["support"] == "declared"
+    assert said(found, "Rows, in the newest version")[0] == {
+        "text": "12,500", "support": "ledger", "entries": [4], "more": 0,
+    }  # fmt: skip
+    assert said(found, "Caveats of the claim")[0]["text"] == "none beyond the assumptions above"
+
+
+def test_a_record_has_the_letters_of_article_30(ledger, organisation):
+    found = report_json(ledger, "ropa", organisation=organisation)
+    first, *rows = found["sections"]
+    letters = {g["letter"]: [line["term"] for line in g["lines"]] for g in first["groups"]}
+    assert letters == {"a": ARTICLE_30["a"]}
+    assert [row["title"] for row in rows] == ["patients: readmission"]
+    for row in rows:
+        letters = {g["letter"]: [line["term"] for line in g["lines"]] for g in row["groups"]}
+        assert letters == {key: ARTICLE_30[key] for key in "bcdefg"}
+    assert [item["text"] for item in said(found, "Processing recorded")] == [
+        "1 fit committed",
+        "1 failed after reading data",
+        "1 ended before reading data",
+    ]
+    assert said(found, "Transfers and their safeguards")[0]["text"] == "none"
+    assert said(found, "Refusals and approvals")[0]["entries"] == [14]
+
+
+def test_a_part_for_each_data_set_and_purpose(tmp_path, organisation):
+    more = payloads(data="visits", purpose="planning")[:1] + payloads(purpose="teaching")[6:7]
+    ledger = written(tmp_path / "l.db", payloads()[:3] + more)
+    found = report_json(ledger, "ropa", organisation=organisation)
+    assert [section["title"] for section in found["sections"][1:]] == [
+        "patients: readmission",
+        "patients: teaching",
+        "visits: planning",
+    ]
+    only = report_json(ledger, "ropa", organisation=organisation, data_set="visits")
+    assert [section["title"] for section in only["sections"][1:]] == [
+        "visits: planning",
+        "no data set recorded: readmission",
+    ], "a purpose that is only declared is listed as such"
+    assert said(only, "Processing recorded")[0]["support"] == "missing"
+
+
+GONE = {
+    2: ["Columns that the data set holds", "Privacy unit", "Owner", "Budget of the data set"],
+    3: ["Policy in force"],
+    8: ["Run by", "What was done", "Parameters", "Software", "Purpose of the run"],
+    9: [*ANSWERS[:3], "Claim", "accuracy", "Cost of the run", "How it ended"],
+}
+
+
+@pytest.mark.parametrize("seq", GONE)
+@pytest.mark.parametrize("way", ["absent", "redacted"])
+def test_without_its_entry_a_statement_is_not_evidenced(tmp_path, seq, way):
+    ledger = record(tmp_path / "l.db")
+    # With one run only, no other takes the place of the one whose entry is gone.
+    whole = report_json(ledger, "card", model="t1")
+    if way == "redacted":
+        ledger.redact(seq, "asked")
+    reader = ledger if way == "redacted" else Without(ledger, seq)
+    less = report_json(reader, "card", model="t1")
+    kept = {term for term, _ in lines(less)}
+    for term in GONE[seq]:
+        assert said(whole, term)[0]["support"] == "ledger", term
+        if term in kept:
+            assert {item["support"] for item in said(less, term)} == {"missing"}, term
+    for _, statements in lines(less):
+        assert not any(seq in item["entries"] for item in statements)
+    listed = {item["seq"]: item["redacted"] for item in less["entries"]}
+    assert listed.get(seq) == (True if way == "redacted" else None)
+
+
+def test_an_empty_ledger_evidences_nothing(tmp_path):
+    ledger = Ledger.open(tmp_path / "l.db")
+    for kind in ("card", "ropa"):
+        found = report_json(ledger, kind)
+        supports = {item["support"] for _, statements in lines(found) for item in statements}
+        assert supports == {"missing", "head"}
+        assert found["entries"] == []
+        assert "not evidenced" in report(ledger, kind)
+
+
+def test_many_entries_are_counted_and_a_few_linked(tmp_path):
+    entries = payloads()[:1]
+    for number in range(30):
+        reserve, commit = payloads()[6:8]
+        entries += [reserve, (commit[0], commit[1] | {"reserve": 3 + 2 * number})]
+    found = report_json(written(tmp_path / "l.db", entries), "ropa")
+    (cost,) = said(found, "At what cost")
+    assert cost["text"].startswith("30 runs together: 75 s")
+    assert cost["entries"] == [4, 6, 8, 10, 56, 58, 60, 62] and cost["more"] == 22
+
+
+def test_altered_entries_are_not_cited(tmp_path):
+    path = tmp_path / "l.db"
+    ledger = record(path)
+    ledger.close()
+    sql(path, "UPDATE payloads SET text = replace(text, 'readmission', 'advertising')")
+    with pytest.raises(Refused, match="cannot be cited: the payload does not open"):
+        report(Ledger.open(path), "ropa")
+
+
+def test_bad_arguments(ledger):
+    with pytest.raises(InvalidInput, match="one of card, ropa"):
+        report(ledger, "pia")
+    with pytest.raises(InvalidInput, match="no such run"):
+        report(ledger, "card", model=99)
+    with pytest.raises(InvalidInput, match="32 hex digits"):
+        receipt_page(key="xyz")
+
+
+class Page(HTMLParser):
+    """Ids, links and tags of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.tags: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.tags.add(tag)
+        self.ids += [found["id"]] if found.get("id") else []
+        self.links += [found["href"]] if tag == "a" else []
+        for name in ("src", "href", "action", "style"):
+            assert name == "href" or name not in found
+        if tag == "link":
+            assert found["href"] == "data:,"
+
+
+@pytest.mark.parametrize("kind", ["card", "ropa"])
+def test_html_says_what_json_says(ledger, organisation, kind):
+    text = report(ledger, kind, organisation=organisation)
+    page, found = Page(text), report_json(ledger, kind, organisation=organisation)
+    assert len(page.ids) == len(set(page.ids))
+    assert {link.removeprefix("#") for link in page.links} <= set(page.ids)
+    assert {f"entry-{item['seq']}" for item in found["entries"]} == {
+        name for name in page.ids if name.startswith("entry-")
+    }
+    assert "script" not in page.tags
+    missing = sum(s["support"] == "missing" for _, part in lines(found) for s in part)
+    assert len(re.findall(r'<p><span class="missing">not evidenced', text)) >= missing > 0
+    assert report(ledger, kind, organisation=organisation) == text, "no clock, no chance"
+    if kind == "ropa":
+        letters = re.findall(r'data-letter="(\w)"', text)
+        assert letters == list("abcdefg")
+
+
+def test_hostile_text_is_escaped(tmp_path):
+    evil = "<script>alert(1)</script>\u202e\x00"
+    names = dict.fromkeys(("data", "purpose", "who", "column", "role"), evil)
+    ledger = record(tmp_path / "l.db", **names)
+    for text in (report(ledger, "card"), report(ledger, "ropa")):
+        assert "<script" not in text
+        assert "&lt;script&gt;alert(1)" in text
+        assert not {"\u202e", "\x00"} & set(text)
+    page = receipt_page(ledger.receipt(9))
+    assert page.count("<script") == 2 and page.count("</script") == 2
