@@ -46,8 +46,19 @@ PACKAGES = ("jax", "jaxlib", "numpy", "dp-accounting", "cryptography", "sqlalche
 class Policy(Protocol):
     """What a steward asks of a policy."""
 
-    def decide(self, request: Request, *, requester: str, ledger: Ledger) -> Decision:
-        """Say whether the request is allowed, and record nothing."""
+    def decide(
+        self, request: Request, *, requester: str, ledger: Ledger, version: Any = None
+    ) -> Decision:
+        """Say whether the request is allowed on this version, and record nothing."""
+
+    def approvals(
+        self, request: Request, *, requester: str, ledger: Ledger, version: Any = None
+    ) -> tuple[int, ...]:
+        """The entries that approve exactly this."""
+
+    @property
+    def digest(self) -> str:
+        """Names the text of the policy."""
 
 
 class LedgerSteward:
@@ -137,7 +148,7 @@ class LedgerSteward:
             "requester": self._requester,
             "granted": decision.granted,
             "reason": decision.reason,
-            "policy": getattr(self._policy, "digest", None),
+            "policy": None if self._policy is None else self._policy.digest,
         })
         return decision
 
@@ -157,7 +168,7 @@ class LedgerSteward:
             "token": token,
             "request": self._plain(view, request),
             "requester": self._requester,
-            "approvals": self._approvals(request),
+            "approvals": self._approvals(view, request),
             "environment": self._environment,
             "unprotected": request.action != "compare" and not protected(request.guarantee),
         })
@@ -211,7 +222,11 @@ class LedgerSteward:
             return Decision(granted=False, reason=error.problem, remedy=error.remedy)
         if self._policy is None:
             return Decision(granted=True, reason="the budget counts it, and no policy says more")
-        return self._policy.decide(request, requester=self._requester, ledger=self.ledger)
+        assert request.data_set is not None
+        return self._policy.decide(
+            request, requester=self._requester, ledger=self.ledger,
+            version=self._version(view, request.data_set),
+        )
 
     def _spend(self, view: View, request: Request) -> Spend:
         """What the request would take, if it may be asked at all."""
@@ -250,22 +265,27 @@ class LedgerSteward:
 
     def _plain(self, view: View, request: Request) -> dict[str, Any]:
         assert request.data_set is not None
-        known = view.sets[request.data_set]
         return {
             "action": request.action,
             "data_set": request.data_set,
-            "version": self._seen.get(request.data_set, known.version),
+            "version": self._version(view, request.data_set),
             "purpose": request.purpose,
             "guarantee": to_json(request.guarantee),
             "parameters": request.parameters,
         }
 
-    def _approvals(self, request: Request) -> list[int]:
-        """Entries that approve exactly this request, where the policy tells them."""
-        tell = getattr(self._policy, "approvals", None)
-        if tell is None:
+    def _version(self, view: View, name: str) -> str:
+        """The version that was admitted, else the newest that is registered."""
+        return self._seen.get(name, view.sets[name].version)
+
+    def _approvals(self, view: View, request: Request) -> list[int]:
+        if self._policy is None:
             return []
-        return list(tell(request, requester=self._requester, ledger=self.ledger))
+        assert request.data_set is not None
+        version = self._version(view, request.data_set)
+        return list(self._policy.approvals(
+            request, requester=self._requester, ledger=self.ledger, version=version
+        ))
 
 
 @lru_cache(maxsize=1)
