@@ -13,7 +13,7 @@ from privet.govern.ledger.records import Entry
 from privet.govern.policy.acts import Act, statement
 from privet.govern.policy.adoption import ADOPT
 from privet.govern.policy.facts import asked, request_statement
-from privet.govern.policy.job import job_digest, record_of
+from privet.govern.policy.job import record_of
 from privet.govern.policy.policy import Policy
 from privet.govern.policy.rules import (
     RULES,
@@ -59,6 +59,7 @@ def request(
     requester: str,
     reason: str,
     *,
+    version: Any = None,
     key: SigningKey | None = None,
     now: datetime | None = None,
 ) -> Entry:
@@ -68,6 +69,7 @@ def request(
         request: exactly what will be run.
         requester: who asks.
         reason: why, for those who approve.
+        version: of the data set that will be read; by default its newest.
         key: the requester's own, which then cannot approve under any name.
         now: by default the clock's time.
 
@@ -78,7 +80,9 @@ def request(
     policy = _adopted(ledger)
     _words("requester", requester)
     _words("reason", reason)
-    case = _case(policy, ledger, request, requester, now)
+    case = policy.case(request, requester=requester, ledger=ledger, version=version, now=now)
+    if isinstance(case, Decision):
+        raise _refused(case)
     for rule in RULES:
         refusal = None if rule is approved else rule(policy, case)
         if refusal is not None:
@@ -119,14 +123,10 @@ def approve(
 
     Raises:
         InvalidInput: nobody has asked for this job, or `expires` is unusable.
-        Refused: the key is not one that the policy names for this data set, it is the
-            requester's, or the job is about a data version that is no longer current.
+        Refused: the key is not one that the policy names for this data set, or it is the
+            requester's.
     """
     policy, entry, case = _requested(ledger, job, now)
-    if job_digest(case.request, version=case.facts.version) != job:
-        raise Refused("the request is about a version of the data that is no longer current",
-                      bound=f"version {case.facts.version!r}",
-                      remedy="privet request   # again, for the current version")  # fmt: skip
     approver = _named(policy, case, key)
     if is_requester(case, approver):
         raise Refused("whoever asks cannot approve", value=approver.name,
@@ -183,7 +183,7 @@ def pending(ledger: Ledger, *, now: datetime | None = None) -> tuple[Pending, ..
     found = []
     for job, entry in sorted(newest.items(), key=lambda item: item[1].seq):
         case = case_of(policy, ledger, entry, now)
-        if case is None or case.job != job or not _waits(policy, case, entry):
+        if case is None or not _waits(policy, case, entry):
             continue
         granted = tuple(valid_grants(policy, case))
         found.append(Pending(entry, job, case.requester, case.terms.approvals, granted,
@@ -221,7 +221,8 @@ def case_of(
         guarantee=from_json(record.get("guarantee", {})),
         parameters=record.get("parameters") or {},
     )
-    case = policy.case(wanted, requester=str(payload.get("requester", "")), ledger=ledger, now=now)
+    case = policy.case(wanted, requester=str(payload.get("requester", "")), ledger=ledger,
+                       version=record.get("version"), now=now)  # fmt: skip
     return None if isinstance(case, Decision) else case
 
 
@@ -230,15 +231,6 @@ def _adopted(ledger: Ledger) -> Policy:
     if policy is None:
         raise Refused("the ledger has adopted no policy", remedy=ADOPT)
     return policy
-
-
-def _case(
-    policy: Policy, ledger: Ledger, wanted: Request, requester: str, now: datetime | None
-) -> Case:
-    case = policy.case(wanted, requester=requester, ledger=ledger, now=now)
-    if isinstance(case, Decision):
-        raise _refused(case)
-    return case
 
 
 def _requested(

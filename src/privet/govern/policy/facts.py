@@ -30,8 +30,8 @@ class Facts:
     Attributes:
         ledger: identity of the ledger.
         adopted: digest of the policy that it has adopted, if any.
-        registered: the data set is registered there.
-        version: its current version.
+        registered: the data set is registered there, in the version that is asked for.
+        version: that version; the newest where none is asked for.
         version_time: when that version was recorded.
         columns: its columns, where they were recorded.
         units: its privacy units, where they were recorded.
@@ -61,7 +61,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class DataSet:
-    """A registered data set at its current version."""
+    """A registered data set in one version."""
 
     version: Any
     time: datetime | None
@@ -70,33 +70,45 @@ class DataSet:
     payload: dict[str, Any]
 
 
-def data_sets(ledger: Ledger) -> dict[str, DataSet]:
+History = dict[str, list[DataSet]]
+"""The versions of each registered data set, oldest first."""
+
+
+def data_sets(ledger: Ledger) -> History:
     """The registered data sets by name."""
-    found: dict[str, DataSet] = {}
+    found: History = {}
     entries = [*ledger.entries(kind="dataset.register"), *ledger.entries(kind="dataset.version")]
     for entry in sorted(entries, key=lambda entry: entry.seq):
         payload = entry.payload or {}
         name = payload.get("name")
         if not isinstance(name, str):
             continue
-        before = found[name].payload if name in found else {}
+        before = found[name][-1].payload if name in found else {}
         known = {**before, **payload}
-        columns = known.get("columns")
-        units = known.get("units")
-        found[name] = DataSet(
-            version=known.get("version"),
-            time=instant(entry.time),
-            columns=tuple(map(str, columns)) if isinstance(columns, list) else None,
-            units=units if isinstance(units, int) else None,
-            payload=known,
+        columns, units = known.get("columns"), known.get("units")
+        found.setdefault(name, []).append(
+            DataSet(
+                version=known.get("version"),
+                time=instant(entry.time),
+                columns=tuple(map(str, columns)) if isinstance(columns, list) else None,
+                units=units if isinstance(units, int) else None,
+                payload=known,
+            )
         )
     return found
 
 
-def family(name: str, known: dict[str, DataSet]) -> frozenset[str]:
+def in_version(known: History, name: str | None, version: Any = None) -> DataSet | None:
+    """A data set in a version, or in its newest; None if it is not registered so."""
+    states = known.get(name or "", [])
+    wanted = [state for state in states if version is None or state.version == version]
+    return wanted[-1] if wanted else None
+
+
+def family(name: str, known: History) -> frozenset[str]:
     """The data set with all that it was derived from or that were derived from it, and so on."""
-    links = [(child, parent) for child, found in known.items()
-             for parent in found.payload.get("parents") or ()]  # fmt: skip
+    links = [(child, parent) for child, states in known.items()
+             for parent in states[-1].payload.get("parents") or ()]  # fmt: skip
     kin = {name}
     while True:
         more = {end for pair in links if kin & set(pair) for end in pair} - kin
@@ -164,20 +176,22 @@ def collect(
     request: Request,
     *,
     requester: str,
-    terms: Terms | None,
+    terms: Terms,
+    version: Any = None,
     spent: float | None = None,
 ) -> tuple[Facts, tuple[Act, ...]]:
     """What the ledger knows that bears on a request, and the acts about this very job.
 
     Args:
-        terms: what is asked for; what they do not ask is not looked up.
+        terms: what they do not ask for is not looked up.
+        version: of the data set; None for the newest.
         spent: epsilon of the purpose, where the caller keeps the account already.
     """
     known = data_sets(ledger)
-    mine = known.get(request.data_set or "")
-    version = mine.version if mine else None
+    mine = in_version(known, request.data_set, version)
+    version = mine.version if mine else version
     job = job_digest(request, version=version)
-    purpose = terms.purposes.get(request.purpose) if terms else None
+    purpose = terms.purposes.get(request.purpose)
     if spent is None and purpose is not None and purpose.epsilon is not None:
         spent = spent_on(ledger, family(request.data_set or "", known), request.purpose)
     elif spent is None:

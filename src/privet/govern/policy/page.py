@@ -20,7 +20,7 @@ from privet.govern.policy import rules, words
 from privet.govern.policy.acts import expiry
 from privet.govern.policy.adoption import ADOPT
 from privet.govern.policy.approvals import REQUESTED, case_of, may_approve
-from privet.govern.policy.facts import data_sets, family, spent_on
+from privet.govern.policy.facts import data_sets, family, in_version, spent_on
 from privet.govern.policy.job import epsilon_of
 from privet.govern.policy.policy import Policy
 from privet.govern.policy.rules import Case, Rule
@@ -58,8 +58,8 @@ def page(ledger: Ledger, request_entry: Entry, *, now: datetime | None = None) -
     text = _template().render(
         css=_css(),
         title=words.what_runs(case.request.action, str(case.request.data_set)),
-        summary=_summary(case, payload, request_entry),
-        state=_state(policy, case, job, checks),
+        summary=_summary(ledger, case, request_entry),
+        state=_state(policy, case, checks),
         reason=payload.get("reason", ""),
         requester=case.requester,
         runs=_runs(case),
@@ -78,12 +78,13 @@ def page(ledger: Ledger, request_entry: Entry, *, now: datetime | None = None) -
     return _UNPRINTABLE.sub("\ufffd", _TURNING.sub("", text))
 
 
-def _summary(case: Case, payload: dict[str, Any], entry: Entry) -> list[tuple[str, str]]:
-    version = payload["request"].get("version")
+def _summary(ledger: Ledger, case: Case, entry: Entry) -> list[tuple[str, str]]:
+    newest = in_version(data_sets(ledger), case.request.data_set)
+    old = newest is not None and newest.version != case.facts.version
     units = case.facts.units
     pairs = [
         ("Data", str(case.request.data_set)),
-        ("Version", words.shown(version)[:20]),
+        ("Version", words.shown(case.facts.version)[:20] + (" (not the newest)" if old else "")),
         ("Purpose", case.request.purpose),
         ("Asked by", case.requester),
         ("Asked on", _day(entry.time)),
@@ -91,11 +92,8 @@ def _summary(case: Case, payload: dict[str, Any], entry: Entry) -> list[tuple[st
     return [*pairs, ("People or units in it", f"{units:,}")] if units is not None else pairs
 
 
-def _state(policy: Policy, case: Case, job: str, checks: list[dict[str, Any]]) -> dict[str, str]:
+def _state(policy: Policy, case: Case, checks: list[dict[str, Any]]) -> dict[str, str]:
     """Where the request stands: in one line, with the reason where it cannot go on."""
-    if case.job != job:
-        return {"css": "bad", "text": "Out of date: it is about a version of the data that is no "
-                                      "longer current. It has to be asked again."}  # fmt: skip
     failed = next((check for check in checks if check["refusal"]), None)
     if failed:
         return {"css": "bad", "text": f"The policy refuses it, whoever approves: "
@@ -150,7 +148,8 @@ def _budget(ledger: Ledger, case: Case) -> list[tuple[str, str]]:
     """What is left, added up simply, which is never less than the budget's own account says."""
     known = data_sets(ledger)
     name = str(case.request.data_set)
-    budget = known[name].payload.get("budget") if name in known else None
+    newest = in_version(known, name)
+    budget = newest.payload.get("budget") if newest else None
     total = budget.get("epsilon") if isinstance(budget, dict) else None
     wanted = epsilon_of(case.request.guarantee)
     rows = [("This run asks for", f"epsilon {wanted:.4g}")]

@@ -136,6 +136,7 @@ class Policy:
         *,
         requester: str,
         ledger: Ledger,
+        version: Any = None,
         now: datetime | None = None,
         spent: float | None = None,
     ) -> Decision:
@@ -143,6 +144,7 @@ class Policy:
 
         Args:
             requester: who asks.
+            version: of the data set that will be read; by default its newest.
             now: by default the clock's time.
             spent: epsilon that the purpose has spent, where the caller keeps that account; by
                 default the reservations in the ledger are added up.
@@ -150,14 +152,22 @@ class Policy:
         Raises:
             InvalidInput: the request has parameters that are no JSON values.
         """
-        case = self.case(request, requester=requester, ledger=ledger, now=now, spent=spent)
+        case = self.case(request, requester=requester, ledger=ledger, version=version, now=now,
+                         spent=spent)  # fmt: skip
         return case if isinstance(case, Decision) else judge(self, case)
 
     def approvals(
-        self, request: Request, *, requester: str, ledger: Ledger, now: datetime | None = None
+        self,
+        request: Request,
+        *,
+        requester: str,
+        ledger: Ledger,
+        version: Any = None,
+        now: datetime | None = None,
     ) -> tuple[int, ...]:
         """The entries that approve this very job now, for the record of the run."""
-        case = self.case(request, requester=requester, ledger=ledger, now=now, spent=0.0)
+        case = self.case(request, requester=requester, ledger=ledger, version=version, now=now,
+                         spent=0.0)  # fmt: skip
         if isinstance(case, Decision):
             return ()
         return tuple(sorted(act.seq for act in valid_grants(self, case).values()))
@@ -168,6 +178,7 @@ class Policy:
         *,
         requester: str,
         ledger: Ledger,
+        version: Any = None,
         now: datetime | None = None,
         spent: float | None = None,
     ) -> Case | Decision:
@@ -175,7 +186,8 @@ class Policy:
         terms = self.terms(request.data_set)
         if terms is None:
             return _no_terms(request)
-        facts, acts = collect(ledger, request, requester=requester, terms=terms, spent=spent)
+        facts, acts = collect(ledger, request, requester=requester, terms=terms, version=version,
+                              spent=spent)  # fmt: skip
         return Case(request=request, terms=terms, requester=requester, acts=acts, facts=facts,
                     now=now or _now(ledger))  # fmt: skip
 

@@ -38,7 +38,7 @@ class Case:
 
     @property
     def job(self) -> str:
-        """Digest of the request, at the data set's current version."""
+        """Digest of the request, with the data set's version."""
         return job_digest(self.request, version=self.facts.version)
 
     @property
@@ -70,11 +70,13 @@ def adopted(policy: Policy, case: Case) -> Decision | None:
 
 
 def registered(policy: Policy, case: Case) -> Decision | None:
-    """The data set is registered."""
+    """The data set is registered, in this version."""
     if case.facts.registered:
         return None
     name = case.request.data_set or "NAME"
-    return no(f"the data set {name!r} is not registered", f"privet dataset register {name} FILE")
+    known = "" if case.facts.version is None else f" in version {case.facts.version!r}"
+    return no(f"the data set {name!r} is not registered{known}",
+              f"privet dataset register {name} FILE")  # fmt: skip
 
 
 def allowed_action(policy: Policy, case: Case) -> Decision | None:
