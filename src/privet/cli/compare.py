@@ -19,6 +19,7 @@ from privet.cli.options import (
     model_option,
     names,
     output_options,
+    purpose_option,
 )
 from privet.errors import InvalidInput, Refused, whole
 
@@ -42,6 +43,7 @@ EPSILONS = "0.5,1,3"
 @click.option("--seeds", type=int, default=5, show_default=True,
               help="The number of random splits into training and test rows. A recommendation "
               "needs at least 2; more make it surer.")
+@purpose_option
 @click.option("--html", "html_file", metavar="FILE",
               help="Also write a report: one HTML file that needs no network.")
 @click.option("--open", "show", is_flag=True, help="Open the report in a browser.")
@@ -49,7 +51,7 @@ EPSILONS = "0.5,1,3"
 def command(
     data: str, target: str | None, schema_file: str | None, table: str | None, query: str | None,
     protect: str, epsilon: str, delta: str | None, model: str | None, seeds: int,
-    html_file: str | None, show: bool, as_json: bool,
+    purpose: str, html_file: str | None, show: bool, as_json: bool,
 ) -> None:
     """Compare protections on your own data: their guarantees, their scores and their costs.
 
@@ -87,6 +89,7 @@ def command(
         model=model,
         seeds=whole(seeds=seeds, remedy="--seeds 5"),
         html=html_file,
+        purpose=purpose,
     )
     run(job, as_json=as_json)
     if show and html_file is not None:
@@ -104,6 +107,7 @@ class Job:
     model: str | None = None
     seeds: int = 5
     html: str | None = None
+    purpose: str = ""
 
 
 def run(job: Job, *, as_json: bool) -> Comparison:
@@ -150,7 +154,8 @@ def _compare(job: Job, watch: Any) -> Comparison:
     model = model_for_target(data, job.model)
     from privet.estimators.comparison import compare
 
-    return compare(data, model=model, protections=protected, seeds=job.seeds, watch=watch)
+    return compare(data, model=model, protections=protected, seeds=job.seeds, watch=watch,
+                   purpose=job.purpose)
 
 
 def _require_all(comparison: Comparison) -> None:

@@ -14,8 +14,19 @@ import click
 from privet.cli.errors import report
 from privet.cli.options import traceback_option
 
-COMMANDS = ("compare", "train", "predict", "schema", "ledger", "demo", "doctor")
-"""In the order in which a new user meets them; each is `command` in the module of its name."""
+_HOMES = {
+    **{name: f"{name}:command" for name in ("compare", "train", "predict", "schema", "dataset")},
+    "budget": "budget:command",
+    "policy": "policy:command",
+    **{name: f"approvals:{name}" for name in ("request", "approve", "deny", "revoke")},
+    "ledger": "ledger:command",
+    "report": "documents:report",
+    "verify-receipt": "documents:verify_receipt",
+    "demo": "demo:command",
+    "doctor": "doctor:command",
+}
+COMMANDS = tuple(_HOMES)
+"""In the order in which a new user meets them."""
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -31,7 +42,8 @@ class Privet(click.Group):
         """Import the module of the command, or say that there is none."""
         if cmd_name not in COMMANDS:
             return None
-        command = import_module(f"privet.cli.{cmd_name}").command
+        module, _, name = _HOMES[cmd_name].partition(":")
+        command = getattr(import_module(f"privet.cli.{module}"), name)
         return command if isinstance(command, click.Command) else None
 
     def resolve_command(

@@ -63,6 +63,14 @@ def delta_option(command: Command) -> Command:
     )(command)
 
 
+def purpose_option(command: Command) -> Command:
+    """Add `--purpose`."""
+    return click.option(
+        "--purpose", default="", metavar="TEXT",
+        help="Why, for the ledger that keeps these data, if one does. Its policy may ask for it.",
+    )(command)
+
+
 def model_option(command: Command) -> Command:
     """Add `--model`."""
     return click.option(

@@ -102,13 +102,19 @@ def _private(
     data: str, target: str | None, epsilon: str, delta: str | None,
     kinds: dict[str, str | list[str]],
 ) -> tuple[Schema, DPGuarantee]:
+    from pathlib import Path
+
     from privet.cli.sources import source_of
+    from privet.data.readers import open_source
 
     spent, failing = budget(epsilon), chance(delta)
     from privet.dp.draft import draft_private
+    from privet.estimators.stewardship import admission
 
-    return draft_private(source_of(data), epsilon=spent, delta=failing, target=target,
-                         kinds=kinds)
+    opened = open_source(source_of(data))
+    name, steward = admission(opened, Path(data).stem)
+    return draft_private(opened, epsilon=spent, delta=failing, target=target, kinds=kinds,
+                         steward=steward, data_set=name, purpose="bounds of a schema")
 
 
 def _kinds(options: tuple[str, ...], keep_identifiers: bool) -> dict[str, str | list[str]]:

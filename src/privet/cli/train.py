@@ -16,6 +16,7 @@ from privet.cli.options import (
     given,
     model_option,
     output_options,
+    purpose_option,
 )
 from privet.errors import InvalidInput, one_of
 
@@ -29,13 +30,15 @@ from privet.errors import InvalidInput, one_of
               help="The privacy budget of private. Smaller is more private; 1 is a common choice.")
 @delta_option
 @model_option
+@purpose_option
 @click.option("--out", required=True, metavar="MODEL",
               help="The file to write, for example model.safetensors. It is replaced if it "
               "exists.")
 @output_options
 def command(
     data: str, target: str | None, schema_file: str | None, table: str | None, query: str | None,
-    protect: str, epsilon: str, delta: str | None, model: str | None, out: str, as_json: bool,
+    protect: str, epsilon: str, delta: str | None, model: str | None, purpose: str, out: str,
+    as_json: bool,
 ) -> None:
     """Train one model under one protection, and save it with what it guarantees.
 
@@ -49,6 +52,7 @@ def command(
     Example:
       privet train patients.csv --schema patients.toml --epsilon 1 --out model.safetensors
     """
+    from privet.cli.console import watching
     from privet.cli.files import writable
     from privet.cli.sources import Source
 
@@ -57,19 +61,24 @@ def command(
         raise InvalidInput("--epsilon means nothing under plain", value=epsilon,
                            bound="--protect private", remedy="--protect private --epsilon 1")
     file = writable(out)
-    estimator = _fit(Source(data, target, schema_file, table, query), protect,
-                     budget(epsilon), chance(delta), model, quiet=as_json)
+    rows, estimator = prepared(Source(data, target, schema_file, table, query), protect,
+                               budget(epsilon), chance(delta), model)
+    with watching(quiet=as_json) as watch:
+        estimator.fit(rows, watch=watch, purpose=purpose)
     from privet.estimators import save
 
     save(estimator, file)
     _report(estimator, file, as_json=as_json)
 
 
-def _fit(
-    source: Any, protect: str, epsilon: float, delta: float | None, model: str | None, *,
-    quiet: bool,
-) -> Any:
-    from privet.cli.console import watching
+def prepared(
+    source: Any, protect: str, epsilon: float, delta: float | None, model: str | None
+) -> tuple[Any, Any]:
+    """The data and the estimator that will be fitted to them.
+
+    Raises:
+        PrivetError: text and schema show that this cannot work.
+    """
     from privet.cli.sources import (
         model_for_target,
         open_data,
@@ -89,8 +98,7 @@ def _fit(
 
     target = data.schema.target
     kind = Classifier if target is not None and target.is_classes else Regressor
-    with watching(quiet=quiet) as watch:
-        return kind(model=name, protect=protected[0]).fit(data, watch=watch, purpose="train")
+    return data, kind(model=name, protect=protected[0])
 
 
 def _report(estimator: Any, file: Path, *, as_json: bool) -> None:

@@ -79,8 +79,9 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no t
             y: (n,) classes or numbers.
             sample_weight: (n,) weights, not negative; None for equal ones.
             watch: hears of progress and may stop the run.
-            steward: who grants and records the use of these data; None for nobody, and then the
-                guarantee says that nothing was recorded.
+            steward: who grants and records the use of these data. None for that of the ledger
+                that is kept here, if it knows the data; else nobody, and then the guarantee says
+                that nothing was recorded.
             purpose: why, for the steward.
 
         Raises:
@@ -91,6 +92,8 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no t
         """
         protection = one_protection(self.protect)
         prepared = inputs.prepare(self, X, y, sample_weight, protection)
+        if steward is None:
+            prepared, steward = prepared.stewarded()
         classes = prepared.classes
         model = self._model(None if classes is None else len(classes))
         source, rows = prepared.rows(model)

@@ -41,9 +41,12 @@ def compare(
     Formal guarantees: none for the comparison itself. Its figures are exact functions of the
     rows held out, for the curator's eyes; it says what releasing them would cost.
     """
+    from privet.estimators.stewardship import stewarded
     from privet.protect.choose import compare as choose
 
     target = data.schema.required_target()
+    if settings.get("steward") is None:
+        data, settings["steward"] = stewarded(data)
     classes = None if target.classes is None else len(target.classes)
     built = model_for(model, classes=classes, **(options or {}))
     return choose(data, built, _default() if protections is None else protections, **settings)

@@ -34,10 +34,12 @@ from privet.errors import (
     SchemaError,
     UnknownColumn,
 )
+from privet.estimators.stewardship import stewarded
 from privet.protect.base import Model, Protection, Rows, Unread
 from privet.protect.rows import rows_of_arrays, unread
 
 if TYPE_CHECKING:
+    from privet.claims import Steward
     from privet.estimators.base import Estimator
 
 Array = np.ndarray[Any, Any]
@@ -90,6 +92,9 @@ class Prepared(Protocol):
     @property
     def classes(self) -> Array | None:
         """(K,) classes; None for regression."""
+
+    def stewarded(self) -> tuple[Prepared, Steward | None]:
+        """The same under its registered name, with who watches it, if anybody does."""
 
     def rows(self, model: Model) -> tuple[Inputs, Unread]:
         """Say how the model's rows are encoded, and how to read them."""
@@ -153,6 +158,9 @@ class _Bare:
     names: tuple[str, ...]
     classes: Array | None
 
+    def stewarded(self) -> tuple[Prepared, Steward | None]:
+        return self, None
+
     def rows(self, model: Model) -> tuple[Inputs, Unread]:
         if model.encoding != "scaled":
             raise MissingBounds(
@@ -212,6 +220,10 @@ class _Declared:
     weight: Any
     classes: Array | None
     private: bool
+
+    def stewarded(self) -> tuple[Prepared, Steward | None]:
+        data, steward = stewarded(self.data)
+        return replace(self, data=data), steward
 
     def rows(self, model: Model) -> tuple[Inputs, Unread]:
         names = tuple(Encoder(self.data.schema, model.encoding).names)

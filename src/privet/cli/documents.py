@@ -1,0 +1,101 @@
+"""`privet report` and `privet verify-receipt`: documents that the ledger can support."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from privet.cli.ledgers import existing_ledger, ledger_option, read_receipt
+from privet.cli.options import output_options
+from privet.errors import Refused
+
+
+@click.command("report", short_help="Write a model card or a record of processing.")
+@click.option("--format", "kind", type=click.Choice(["card", "ropa"]), required=True,
+              help="card: a model card of one training. ropa: the record of processing that GDPR "
+              "Art. 30 asks for.")
+@click.option("--out", required=True, metavar="FILE", help="The HTML file to write.")
+@click.option("--organisation", metavar="FILE",
+              help="TOML file with what the ledger cannot know: controller, contacts, legal "
+              "bases, recipients. Without it, these are marked as not evidenced.")
+@click.option("--data-set", metavar="NAME", help="Only what concerns this data set.")
+@click.option("--model", metavar="ENTRY",
+              help="Only the training that this entry commits. Default of a card: the newest.")
+@ledger_option
+@output_options
+def report(
+    kind: str, out: str, organisation: str | None, data_set: str | None, model: str | None,
+    where: str | None, as_json: bool,
+) -> None:
+    """Write a document whose every statement names the entry that supports it.
+
+    What the record does not hold is marked "not evidenced", never invented.
+
+    \b
+    Example:
+      privet report --format ropa --organisation organisation.toml --out ropa.html
+    """
+    from privet.cli.console import print_json, say
+    from privet.cli.files import writable, write_text
+    from privet.govern.report import Organisation, report_json
+    from privet.govern.report import report as write
+
+    file, ledger = writable(out), existing_ledger(where)
+    chosen: dict[str, Any] = {
+        "organisation": None if organisation is None else Organisation.load(organisation),
+        "data_set": data_set,
+        "model": int(model) if model is not None and model.isdecimal() else model,
+    }
+    write_text(file, write(ledger, kind, **chosen))
+    if as_json:
+        print_json(report_json(ledger, kind, **chosen))
+    else:
+        say(f"Report: {file}")
+
+
+@click.command("verify-receipt", short_help="Check a receipt offline; write a page that does.")
+@click.argument("receipts", nargs=-1, required=True)
+@click.option("--html", "html_file", metavar="FILE",
+              help="Write one HTML page that checks them in any browser, without a network.")
+@click.option("--ledger-id", metavar="HEX", help="The identity that the ledger must have.")
+@click.option("--key-id", metavar="HEX", help="The id of the key that must have signed.")
+@output_options
+def verify_receipt(
+    receipts: tuple[str, ...], html_file: str | None, ledger_id: str | None, key_id: str | None,
+    as_json: bool,
+) -> None:
+    """Check receipts without the ledger: payload, place in the tree, signatures.
+
+    Ends with exit code 0 only if all hold. A receipt shows that a key signed a ledger with this
+    entry; whose key and ledger it is has to be known from elsewhere (--ledger-id, --key-id).
+
+    \b
+    Example:
+      privet verify-receipt receipt.json --html receipt.html
+    """
+    from privet.cli.console import print_json, say
+    from privet.cli.files import writable, write_text
+    from privet.govern.ledger import check
+    from privet.govern.report import receipt_page
+
+    file = None if html_file is None else writable(html_file, option="--html")
+    read = [(name, read_receipt(name)) for name in receipts]
+    found = [(name, item, check(item, ledger=ledger_id, key=key_id)) for name, item in read]
+    if file is not None:
+        write_text(file, receipt_page(*(item for _, item in read), ledger=ledger_id, key=key_id))
+    if as_json:
+        print_json({"receipts": [
+            {"file": name, "entry": item.entry.seq, "kind": item.entry.kind, "holds": not wrong,
+             "problems": wrong, "ledger": item.head.ledger, "key": item.head.key}
+            for name, item, wrong in found]})
+    for name, item, wrong in found:
+        if wrong:
+            raise Refused(f"the receipt {name} does not hold: {'; '.join(wrong)}")
+        if not as_json:
+            say(f"{name} holds: entry {item.entry.seq} ({item.entry.kind}, {item.entry.time}) of "
+                f"ledger {item.head.ledger}, signed by key {item.head.key}.")
+            say(json.dumps(item.entry.payload, indent=2, ensure_ascii=False))
+    if file is not None and not as_json:
+        say(f"Page: {file}")

@@ -1,0 +1,119 @@
+"""Which steward watches a data set: the ledger's, where one is kept and knows the data.
+
+A ledger is kept where PRIVET_LEDGER names one, or where one lies at its default place. Data are
+known by their content, whatever file or frame they come in: an exact copy, a grown or a filtered
+one. What the ledger does not know is nobody's business here, and the guarantee says that nothing
+was recorded.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from privet.data import Dataset, Schema, Unit
+from privet.data.columns import Column
+
+if TYPE_CHECKING:
+    from privet.claims import Steward
+    from privet.data.source import Source
+    from privet.govern.budget import Match, Sketch
+    from privet.govern.ledger import Ledger
+    from privet.govern.steward import LedgerSteward
+
+LEDGER, REQUESTER = "PRIVET_LEDGER", "PRIVET_REQUESTER"
+_STRENGTH = ("unknown", "derived", "changed", "exact")
+
+
+def stewarded(data: Dataset) -> tuple[Dataset, Steward | None]:
+    """The data under their registered name, with their steward; None for data not registered.
+
+    Raises:
+        Refused: the data are not registered, but share persons with data that are.
+        InvalidInput: PRIVET_LEDGER names a ledger that is not there.
+    """
+    name, steward = admission(data.source, data.name)
+    return (data, None) if name is None else (replace(data, name=name), steward)
+
+
+def admission(source: Source, name: str | None = None) -> tuple[str | None, Steward | None]:
+    """The registered name of a source and its steward; (None, None) if it is not registered.
+
+    Raises:
+        Refused, InvalidInput: see `stewarded`.
+    """
+    ledger = kept_ledger()
+    if ledger is None:
+        return None, None
+    steward = _steward(ledger)
+    sets = steward.registry.list()
+    if not sets:
+        return None, None
+    units = dict.fromkeys(data_set.unit for data_set in sets)
+    sketch, version = _fingerprint(steward, source, [*units])
+    known = name if name in {data_set.name for data_set in sets} else None
+    admitted = steward.admit(sketch, version, name=known)
+    return (None, None) if admitted is None else (admitted, steward)
+
+
+def kept_ledger() -> Ledger | None:
+    """The ledger that is kept here, opened; None if none is."""
+    where = os.environ.get(LEDGER) or None
+    if where is None and not _default_exists():
+        return None
+    from privet.govern.ledger import Ledger
+
+    return Ledger.open(where, create=False)
+
+
+def requester() -> str:
+    """Who asks: PRIVET_REQUESTER, or the name under which this process runs."""
+    return os.environ.get(REQUESTER) or _login()
+
+
+def _default_exists() -> bool:
+    from privet.govern.ledger.places import find_address
+
+    path = find_address(None).path
+    return path is not None and path.exists()
+
+
+def _steward(ledger: Ledger) -> LedgerSteward:
+    from privet.govern.policy import Policy
+    from privet.govern.steward import LedgerSteward
+
+    return LedgerSteward(ledger, requester=requester(), policy=Policy.from_ledger(ledger))
+
+
+def _fingerprint(
+    steward: LedgerSteward, source: Source, units: list[str]
+) -> tuple[Sketch | None, str]:
+    """The sketch by which the registry knows the source best, and the name of its content."""
+    from privet.data.fingerprint import content_hash, unit_bytes
+    from privet.govern.budget import Sketch, hash_key
+
+    key = hash_key(steward.ledger)
+    version = content_hash(_counted_by(source, "row"), key)
+    best: tuple[int, Sketch | None] = (-1, None)
+    for unit in units:
+        if unit != "row" and unit not in source.columns:
+            continue
+        sketch = Sketch.of(key, unit_bytes(_counted_by(source, unit)))
+        match: Match = steward.registry.recognise(sketch, version)
+        best = max(best, (_STRENGTH.index(match.kind), sketch), key=lambda pair: pair[0])
+    return best[1], version
+
+
+def _counted_by(source: Source, unit: str) -> Dataset:
+    """The source under the least schema that names a unit."""
+    first = source.columns[0]
+    return Dataset(source, Schema({first: Column(first, "identifier")}, unit=Unit(unit)))
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no such user, as in some containers
+        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
