@@ -107,6 +107,7 @@ def test_the_four_answers_come_first(ledger, kind):
         "epsilon_for(events) <= 1",
     ]
     assert all(line["statements"][0]["entries"] == [9] for line in found["answers"])
+    assert found["answers"][-1]["statements"][-1]["support"] == "head"
 
 
 def test_a_card_has_the_sections_of_mitchell_and_others(ledger, organisation):

@@ -27,7 +27,7 @@ def answers(runs: Sequence[Run], evidence: Evidence) -> tuple[Line, ...]:
         Line("Who learns what", about(runs, "who learns what")),
         Line("Under which assumption", about(runs, "under which assumption")),
         Line("At what cost", total(runs)),
-        Line("How to check it", (*either(about(runs, "how to check it")), as_of(evidence))),
+        Line("How to check it", either(about(runs, "how to check it"), (as_of(evidence),))),
     )
 
 

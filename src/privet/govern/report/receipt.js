@@ -128,8 +128,8 @@ function answers(body) {
 function refusal(name, reason) {
   return node("article", { "data-verdict": "refused" },
     node("p", { class: "kicker" }, name),
-    node("h2", {}, node("span", { class: "verdict bad" }, "✗ Refused"), " Not a receipt"),
-    node("p", {}, `${reason[0].toUpperCase()}${reason.slice(1)}. Nothing in it can be relied on.`));
+    node("h2", {}, node("span", { class: "verdict bad" }, "✗ Refused"), " Do not rely on it"),
+    node("p", {}, `${reason[0].toUpperCase()}${reason.slice(1)}.`));
 }
 
 function article(name, receipt, checks, opinion) {
@@ -173,6 +173,7 @@ const OPINIONS = {
   absent: "Checked by this page's code alone: this browser has no Ed25519 of its own.",
 };
 
+// The article about one receipt, and the receipt if it holds.
 async function examined(name, record, expected) {
   try {
     const receipt = receiptOf(record);
@@ -182,9 +183,10 @@ async function examined(name, record, expected) {
       checks.push({ good: false, text: "The browser's own code finds otherwise." });
     }
     if (receipt.entry.text !== null && checks.every((item) => item.good)) parsed(receipt.entry.text);
-    return article(name, receipt, checks, OPINIONS[opinion] ?? "");
+    const good = checks.every((item) => item.good);
+    return [article(name, receipt, checks, OPINIONS[opinion] ?? ""), good ? receipt : null];
   } catch (error) {
-    if (error instanceof Malformed) return refusal(name, error.message);
+    if (error instanceof Malformed) return [refusal(name, error.message), null];
     throw error;
   }
 }
@@ -209,11 +211,19 @@ async function show() {
   const typed = (id) => document.getElementById(id).value.trim().toLowerCase();
   const expected = { ledger: typed("ledger"), key: typed("key") };
   const found = [];
+  const held = [];
   if (!selfTest()) found.push(refusal("This page", "its arithmetic fails its own test in this browser"));
   else {
     for (const [name, record] of records) {
-      found.push(typeof record === "string" ? refusal(name, record) : await examined(name, record, expected));
+      const [about, receipt] = typeof record === "string"
+        ? [refusal(name, record), null] : await examined(name, record, expected);
+      found.push(about);
+      if (receipt) held.push(receipt);
     }
+  }
+  for (const [one, other] of contradictions(held)) {
+    found.unshift(refusal("All of these together", `the receipts of entries ${one} and ${other} `
+      + "contradict each other, although both are signed: the ledger was forked or rewritten"));
   }
   if (mine !== turn) return;
   place.replaceChildren(...found);
