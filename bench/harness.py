@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, str] = {
     "dp.samplers": "bench.dp.samplers",
     "import": "bench.imports",
     "ledger.append": "bench.ledger.append",
+    "ledger.spend": "bench.ledger.spend",
     "ledger.verify": "bench.ledger.verify",
 }
 """Names, and the module whose `run(quick)` returns a `Figure`, its fields, or a list of them."""
