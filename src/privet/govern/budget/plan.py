@@ -59,12 +59,14 @@ class PlanRow:
         return self.fits == self.planned.times
 
 
-def plan(budget: Budget, releases: Iterable[Planned], *, spent: Amount | None = None
-         ) -> tuple[PlanRow, ...]:
+def plan(
+    budget: Budget, releases: Iterable[Planned], *, spent: Amount | None = None
+) -> tuple[PlanRow, ...]:
     """Go through planned releases in order; what does not fit is skipped, not postponed.
 
     Each is taken for one Gaussian release on every unit, at the noise that its epsilon and delta
-    need. Under "basic" the sum of epsilons counts, whatever is released.
+    need where neighbours differ by one unit (zero-out, add-remove). Under "basic" the sum of
+    epsilons counts, whatever is released.
 
     Args:
         spent: of this budget already, if anything.

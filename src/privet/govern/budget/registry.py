@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from privet.claims.guarantees import RELATIONS, Relation
 from privet.errors import InvalidInput, Refused, one_of
 from privet.govern.budget import totals
-from privet.govern.budget.balance import Balance, balance_of
+from privet.govern.budget.balance import Balance, balance_of, left_of
 from privet.govern.budget.filters import Budget
+from privet.govern.budget.plan import Planned, PlanRow, plan
 from privet.govern.budget.sets import REGISTER, VERSION, DataSet, View, advance, from_payload
 from privet.govern.budget.sketch import Sketch
 from privet.govern.ledger import Entry, Ledger, Transaction
@@ -153,6 +154,18 @@ class Registry:
             existing(view, name)
             used = totals.read(connection, view.holders(name))
         return balance_of(view, used, name)
+
+    def plan(self, name: str, releases: Iterable[Planned]) -> tuple[PlanRow, ...]:
+        """Which of these planned releases fit into what a set's own budget has left.
+
+        Raises:
+            InvalidInput: there is no such set, or no release is planned.
+        """
+        with self.ledger.reading() as connection:
+            view = advance(self._view, connection)
+            budget = existing(view, name).budget
+            left = left_of(view, totals.read(connection, [name]), name)
+        return plan(budget, releases, spent=budget.limit - left)
 
     def recognise(self, sketch: Sketch | None, version: str | None) -> Match:
         """What a source is to the registered sets."""
