@@ -131,7 +131,7 @@ def test_compare_is_recorded_and_free(ledger):
     steward = LedgerSteward(ledger)
     assert run(steward, fit("patients", PLAIN, action="compare")).recorded
     assert spent(ledger) == (0.0, 0.0)
-    reserve = list(ledger.entries(4))[0]
+    reserve = next(iter(ledger.entries(4)))
     assert reserve.payload["unprotected"] is False
     run(steward, fit("patients", claim(0.5), action="compare"))
     assert spent(ledger) == (0.5, 0.0)
@@ -151,7 +151,7 @@ def test_training_in_the_clear_needs_a_policy(ledger, guarantee):
         LedgerSteward(ledger).reserve(request)
     policy = Says(granted=True)
     assert run(LedgerSteward(ledger, policy=policy), request).recorded
-    reserve = [e for e in ledger.entries() if e.kind == "run.reserve"][0]
+    reserve = next(e for e in ledger.entries() if e.kind == "run.reserve")
     assert reserve.payload["unprotected"] is True
     assert reserve.payload["approvals"] == [1]
     assert spent(ledger) == (0.0, 0.0)
@@ -192,7 +192,7 @@ def test_sources_are_admitted_by_who_is_in_them(ledger):
     assert steward.admit(sketch(ledger, 0, 100), "patients 1") == "patients"
     assert steward.admit(sketch(ledger, 0, 130), "grown", name="patients") == "patients"
     run(steward, fit("patients"))
-    assert list(ledger.entries(4))[0].payload["request"]["version"] == "grown"
+    assert next(iter(ledger.entries(4))).payload["request"]["version"] == "grown"
     assert steward.admit(sketch(ledger, 200, 300), "new") is None
     assert steward.admit(sketch(ledger, 200, 300), "new", name="others") is None
     with pytest.raises(Refused) as caught:
@@ -237,7 +237,7 @@ def test_redacted_reservation_is_named_and_never_recomputed_away(ledger):
 def test_entry_that_charges_less_than_its_claim_is_named(ledger):
     steward = LedgerSteward(ledger)
     steward.reserve(fit("patients", claim(2.0)))
-    payload = dict(list(ledger.entries(3))[0].payload)
+    payload = dict(next(iter(ledger.entries(3))).payload)
     forged = payload | {"token": "t", "charges": {"patients": {"loss": "0.1", "delta": "0"}}}
     ledger.append("run.reserve", forged)
     assert any("entry 4 (run.reserve) charges another amount" in line
