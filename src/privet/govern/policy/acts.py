@@ -55,6 +55,14 @@ def instant(text: str) -> datetime | None:
     return found.astimezone(UTC) if found.tzinfo else None
 
 
+def raw(text: object) -> bytes:
+    """The bytes of hex digits; none for anything else, which no signature matches."""
+    try:
+        return bytes.fromhex(text) if isinstance(text, str) else b""
+    except ValueError:
+        return b""
+
+
 def standing(
     acts: Iterable[Act], approvers: Iterable[Approver], *, job: str, ledger: str
 ) -> dict[str, Act]:

@@ -10,6 +10,7 @@ from privet.govern.ledger.canonical import framed
 from privet.govern.ledger.keys import SigningKey, signed_by
 from privet.govern.ledger.reading import load_keys
 from privet.govern.ledger.records import Entry, key_id
+from privet.govern.policy.acts import raw
 from privet.govern.policy.parse import normal, parse
 
 if TYPE_CHECKING:
@@ -102,15 +103,11 @@ def adopted_digest(ledger: Ledger) -> str | None:
 def _holds(ledger: Ledger, entry: Entry, payload: dict[str, Any]) -> bool:
     with ledger.reading() as connection:
         owner = load_keys(connection, ledger.identity, before=entry.seq).current or b""
-    source, signature = payload.get("text"), payload.get("signature")
-    if not isinstance(source, str) or not isinstance(signature, str):
-        return False
-    try:
-        raw = bytes.fromhex(signature)
-    except ValueError:
+    source = payload.get("text")
+    if not isinstance(source, str):
         return False
     named = payload.get("signer") == key_id(owner) and payload.get("digest") == digest_of(source)
-    return named and signed_by(owner, raw, _message(source))
+    return named and signed_by(owner, raw(payload.get("signature")), _message(source))
 
 
 def _message(source: str) -> bytes:

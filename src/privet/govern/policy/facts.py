@@ -12,7 +12,7 @@ from privet.errors import InvalidInput
 from privet.govern.ledger.canonical import framed
 from privet.govern.ledger.keys import signed_by
 from privet.govern.ledger.records import key_id
-from privet.govern.policy.acts import VERBS, Act, instant
+from privet.govern.policy.acts import VERBS, Act, instant, raw
 from privet.govern.policy.adoption import adopted_digest
 from privet.govern.policy.job import epsilon_of, job_digest
 from privet.govern.policy.parse import same_person
@@ -153,11 +153,7 @@ def acts(ledger: Ledger) -> tuple[tuple[Act, ...], int]:
 
 def _act(entry: Entry, verb: str, payload: dict[str, Any]) -> Act:
     """An entry as an act; what is malformed gets a signature that cannot hold."""
-    of, signature = payload.get("of"), payload.get("signature")
-    try:
-        raw = bytes.fromhex(signature) if isinstance(signature, str) else b""
-    except ValueError:
-        raw = b""
+    of = payload.get("of")
     return Act(
         seq=entry.seq,
         time=entry.time,
@@ -165,7 +161,7 @@ def _act(entry: Entry, verb: str, payload: dict[str, Any]) -> Act:
         job=str(payload.get("job")),
         of=of if isinstance(of, int) and of >= 0 else 0,
         signer=str(payload.get("signer")),
-        signature=raw,
+        signature=raw(payload.get("signature")),
         expires=str(payload.get("expires") or ""),
         reason=str(payload.get("reason") or ""),
     )
@@ -252,9 +248,9 @@ def _requester_keys(ledger: Ledger, job: str, requester: str) -> frozenset[str]:
     found = set()
     for entry in ledger.entries(kind="approval.request"):
         payload = entry.payload or {}
-        if payload.get("job") != job or not isinstance(payload.get("public"), str):
+        if payload.get("job") != job:
             continue
-        public, signature = bytes.fromhex(payload["public"]), bytes.fromhex(payload["signature"])
+        public, signature = raw(payload.get("public")), raw(payload.get("signature"))
         name, reason = str(payload.get("requester")), str(payload.get("reason"))
         message = request_statement(ledger.identity, job, name, reason)
         if same_person(name) == same_person(requester) and signed_by(public, signature, message):

@@ -1,0 +1,151 @@
+"""Only the text that the ledger's owner signed counts."""
+
+from __future__ import annotations
+
+import pytest
+
+from privet.errors import InvalidInput, Refused
+from privet.govern.ledger import Ledger, SigningKey, rotate_key
+from privet.govern.policy import Policy, adopt, sign
+from tests.unit.govern.policies import PEOPLE, ledger_with, policy_of, text_of, wish
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    return ledger_with(tmp_path, text_of())
+
+
+def asked(policy, ledger):
+    return policy.decide(wish(), requester="Cy Holm", ledger=ledger)
+
+
+def test_adopted_policy_comes_back_and_decides(ledger):
+    policy = Policy.from_ledger(ledger)
+    assert policy == policy_of()
+    policy.require_adopted(ledger)
+    assert asked(policy, ledger).granted
+
+
+def test_ledger_without_a_policy(tmp_path):
+    ledger = Ledger.open(tmp_path / "other.db")
+    assert Policy.from_ledger(ledger) is None
+    assert "adopted no policy" in asked(policy_of(), ledger).reason
+
+
+def test_policy_edited_after_adoption_is_refused(ledger):
+    edited = Policy.parse(text_of().replace("= 1.0", "= 9.0"))
+    with pytest.raises(Refused, match="differs") as caught:
+        edited.require_adopted(ledger)
+    assert caught.value.remedy == "privet policy adopt policy.toml"
+    decision = asked(edited, ledger)
+    assert not decision.granted
+    assert decision.remedy == "privet policy adopt policy.toml"
+
+
+def test_last_adoption_counts(ledger):
+    stricter = text_of(epsilon_per_release="0.5")
+    adopt(ledger, stricter)
+    assert Policy.from_ledger(ledger) == Policy.parse(stricter)
+    assert not asked(policy_of(), ledger).granted
+
+
+def test_signature_may_be_made_beforehand_but_only_by_the_ledgers_key(ledger):
+    text = text_of(epsilon_per_release="0.5")
+    with pytest.raises(Refused, match="not signed by the ledger's key"):
+        adopt(ledger, text, sign(text, SigningKey.generate()))
+    own = ledger.keyring.current(ledger.keys)
+    with pytest.raises(Refused, match="not signed"):
+        adopt(ledger, text, sign(text_of(), own))
+    adopt(ledger, text, sign(text, own))
+    assert Policy.from_ledger(ledger).text == text
+
+
+@pytest.mark.parametrize("part", ["text", "digest", "signer", "signature", "all"])
+def test_adoption_that_does_not_verify_is_passed_over(ledger, part):
+    other = text_of(epsilon_per_release="99.0")
+    own = ledger.keyring.current(ledger.keys)
+    thief = SigningKey.generate()
+    payload = {"text": other, "digest": Policy.parse(other).digest, "signer": own.id,
+               "signature": sign(other, own).hex()}
+    forged = {"text": text_of(epsilon_per_release="98.0"), "digest": "0" * 64, "signer": thief.id,
+              "signature": "zz", "all": ""}
+    if part == "all":
+        payload |= {"signer": thief.id, "signature": sign(other, thief).hex()}
+    else:
+        payload[part] = forged[part]
+    ledger.append("policy.adopt", payload)
+    assert Policy.from_ledger(ledger) == policy_of()
+
+
+def test_adoption_outlives_a_change_of_the_ledgers_key(ledger):
+    old = ledger.keyring.current(ledger.keys)
+    rotate_key(ledger)
+    assert Policy.from_ledger(ledger) == policy_of()
+    text = text_of(epsilon_per_release="0.5")
+    with pytest.raises(Refused, match="not signed"):
+        adopt(ledger, text, sign(text, old))
+    # The old key's signature does not count behind the change, even if it was written there.
+    ledger.append("policy.adopt", {"text": text, "digest": Policy.parse(text).digest,
+                                   "signer": old.id, "signature": sign(text, old).hex()})
+    assert Policy.from_ledger(ledger) == policy_of()
+
+
+def test_redacted_policy_is_refused_until_another_is_adopted(ledger):
+    (entry,) = ledger.entries(kind="policy.adopt")
+    ledger.redact(entry.seq, "a mistake")
+    with pytest.raises(Refused, match="redacted"):
+        Policy.from_ledger(ledger)
+    adopt(ledger, text_of())
+    assert Policy.from_ledger(ledger) == policy_of()
+
+
+def test_policy_for_another_ledger_and_approver_with_the_ledgers_key(ledger):
+    with pytest.raises(Refused, match="another ledger"):
+        adopt(ledger, f'ledger = "{"ab" * 16}"\n' + text_of())
+    adopt(ledger, f'ledger = "{ledger.identity}"\n' + text_of())
+    own = ledger.keyring.current(ledger.keys).public.hex()
+    with pytest.raises(Refused, match="the ledger's own key"):
+        adopt(ledger, text_of(PEOPLE + f'"Owner" = "{own}"\n'))
+
+
+def test_nothing_is_adopted_that_is_no_policy(ledger):
+    with pytest.raises(InvalidInput):
+        adopt(ledger, "owner = 1")
+    with pytest.raises(InvalidInput):
+        sign("owner = 1", SigningKey.generate())
+
+
+def test_spent_of_a_purpose_is_added_up_over_relatives(ledger):
+    record = {"action": "fit", "data_set": "patients", "version": "v1",
+              "purpose": "reduce readmissions", "parameters": {},
+              "guarantee": {"kind": "local-dp", "epsilon": 0.75}}
+    policy = policy_of()
+    ledger.append("dataset.register", {"name": "ward", "version": "w1", "parents": ["patients"]})
+    ledger.append("dataset.register", {"name": "others", "version": "o1", "parents": []})
+    for changes in ({"data_set": "others"}, {"purpose": "quality control"}):
+        ledger.append("run.reserve", {"token": "a", "request": record | changes})
+    assert asked(policy, ledger).granted
+    entry = ledger.append("run.reserve", {"token": "b", "request": record | {"data_set": "ward"}})
+    assert "0.75 left" in asked(policy, ledger).reason
+    assert policy.decide(wish(), requester="Cy", ledger=ledger, spent=0.0).granted
+    ledger.append("run.release", {"reserve": entry.seq, "token": "b"})
+    assert asked(policy, ledger).granted
+    ledger.redact(ledger.append("run.reserve", {"request": record}).seq, "asked")
+    assert "not known" in asked(policy, ledger).reason
+
+
+def test_facts_follow_the_version_that_is_read(ledger):
+    policy = policy_of()
+    ledger.append("dataset.version", {"name": "patients", "version": "v2", "units": 50})
+    assert "50 privacy units" in asked(policy, ledger).reason
+    old = policy.decide(wish(), requester="Cy", ledger=ledger, version="v1")
+    assert old.granted
+    strange = policy.decide(wish(), requester="Cy", ledger=ledger, version="v3")
+    assert "in version 'v3'" in strange.reason
+
+
+def test_age_of_a_model_is_that_of_its_run(ledger):
+    policy, commit = policy_of(), ledger.append("run.commit", {"reserve": 2})
+    for seq, granted in ((commit.seq, True), (commit.seq - 1, False), (999, False), (True, False)):
+        request = wish(action="predict", parameters={"columns": [], "model_entry": seq})
+        assert policy.decide(request, requester="Cy", ledger=ledger).granted is granted
