@@ -31,7 +31,8 @@ def report(
 ) -> None:
     """Write a document whose every statement names the entry that supports it.
 
-    What the record does not hold is marked "not evidenced", never invented.
+    What the record does not hold is marked "not evidenced", never invented. That a report was
+    written is an entry, too: a policy may ask for it.
 
     \b
     Example:
@@ -49,6 +50,7 @@ def report(
         "model": int(model) if model is not None and model.isdecimal() else model,
     }
     write_text(file, write(ledger, kind, **chosen))
+    ledger.append("report", {"format": kind, "data_set": data_set})
     if as_json:
         print_json(report_json(ledger, kind, **chosen))
     else:

@@ -85,6 +85,7 @@ class Facts:
         bounds_from: where the bounds came from ("domain", "dp"; "data" is not public).
         owners: names of the data owners, one unless the data are federated.
         data_set: registered name, if any.
+        columns: names of the source's columns that are read, target included; empty if unknown.
         missing: names of what the schema does not declare, as a person would write them.
         bounds_claim: what finding the bounds privately has spent on the same rows.
         provenance: sentences on the origin of bounds and classes, for the guarantee.
@@ -104,6 +105,7 @@ class Facts:
     bounds_from: str = "domain"
     owners: tuple[str, ...] = ("owner",)
     data_set: str | None = None
+    columns: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     provenance: tuple[str, ...] = ()
     bounds_claim: BoundsClaim | None = None
@@ -295,7 +297,12 @@ class Protection(ABC):
             data_set=rows.facts.data_set,
             guarantee=plan.guarantee,
             purpose=purpose,
-            parameters={"model": model.name, "protection": self.label, **plan.settings},
+            parameters={
+                "model": model.name,
+                "protection": self.label,
+                "columns": list(rows.facts.columns),
+                **plan.settings,
+            },
         )
         with spending(steward, request) as spend:
             self.admit(model)

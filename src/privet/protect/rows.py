@@ -80,6 +80,7 @@ def facts_of(data: Dataset, model: Model) -> Facts:
         max_rows=schema.unit.max_rows,
         bounds_from=schema.bounds_from,
         data_set=data.name,
+        columns=(*(column.name for column in schema.features), target.name),
         missing=tuple(encoder.missing_bounds),
         provenance=(_ORIGINS[schema.bounds_from],),
         bounds_claim=schema.bounds_claim,

@@ -133,6 +133,7 @@ def compare_rows(
         purpose=purpose,
         parameters={
             "model": model.name,
+            "columns": list(rows.facts.columns),
             "protections": [run.label for run in runs],
             "seeds": len(numbers),
             "test_size": test_size,
