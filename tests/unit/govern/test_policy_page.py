@@ -171,12 +171,21 @@ FL = FLGuarantee(sites=4, min_contributors=3, secure_aggregation=True, aggregato
                  noise_flooding=True), ["2^128"]),
     (JointGuarantee(parts=(FL, private())), ["4 sites", "only the sum", "73.1"]),
     (FLGuarantee(sites=4, min_contributors=3, secure_aggregation=False, aggregator_sees=(),
-                 simulated=True), ["rehearsal", "protects nobody", "each of the updates"]),
+                 simulated=True), ["rehearsal", "nothing protects", "each of the updates"]),
 ])  # fmt: skip
 def test_promises_in_plain_words(guarantee, words):
     said = " ".join(promises(guarantee))
     for word in words:
         assert word in said
+
+
+def test_who_sees_the_data_is_said_of_a_trusted_curator_only():
+    sees = "does see the data"
+    assert sees in " ".join(promises(private()))
+    assert sees not in " ".join(promises(JointGuarantee(parts=(FL, private()))))
+    rehearsed = " ".join(promises(JointGuarantee(parts=(FL, private()), simulated=True)))
+    assert "rehearsal" in rehearsed
+    assert sees not in rehearsed
 
 
 def test_delta_of_zero_does_not_fail():

@@ -10,7 +10,7 @@ from privet.claims import Decision, Request, from_json
 from privet.errors import InvalidInput, Refused
 from privet.govern.ledger.keys import SigningKey
 from privet.govern.ledger.records import Entry
-from privet.govern.policy.acts import Act, statement
+from privet.govern.policy.acts import statement
 from privet.govern.policy.adoption import ADOPT
 from privet.govern.policy.facts import asked, request_statement
 from privet.govern.policy.job import record_of
@@ -307,15 +307,3 @@ def _words(name: str, value: str) -> None:
 
 def _refused(decision: Decision) -> Refused:
     return Refused(f"the policy refuses this: {decision.reason}", remedy=decision.remedy)
-
-
-__all__ = [
-    "Act",
-    "Pending",
-    "approve",
-    "deny",
-    "may_approve",
-    "pending",
-    "request",
-    "revoke",
-]

@@ -13,7 +13,6 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from privet.claims import Guarantee, JointGuarantee
 from privet.errors import Refused
 from privet.govern.ledger.records import Entry
 from privet.govern.policy import rules, words
@@ -118,7 +117,7 @@ def _runs(case: Case) -> list[tuple[str, str]]:
 
 def _answers(case: Case) -> list[tuple[str, tuple[str, ...]]]:
     """The four questions, with the request's own claim."""
-    parts = list(_parts(case.request.guarantee))
+    parts = list(words.leaves(case.request.guarantee))
     epsilon = epsilon_of(case.request.guarantee)
     spends = f"epsilon {epsilon:.4g} of the privacy budget" if epsilon else "no privacy budget"
 
@@ -136,12 +135,6 @@ def _answers(case: Case) -> list[tuple[str, tuple[str, ...]]]:
         ("How to check it", said("how to check it") or ("the request does not say",)),
         *([("Beware", said("caveats"))] if said("caveats") else []),
     ]
-
-
-def _parts(guarantee: Guarantee) -> list[Guarantee]:
-    if isinstance(guarantee, JointGuarantee):
-        return [leaf for part in guarantee.parts for leaf in _parts(part)]
-    return [guarantee]
 
 
 def _budget(ledger: Ledger, case: Case) -> list[tuple[str, str]]:

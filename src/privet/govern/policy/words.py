@@ -34,16 +34,26 @@ def what_runs(action: str, data_set: str) -> str:
 
 def promises(guarantee: Guarantee) -> Iterator[str]:
     """What the guarantee promises the people in the data, a paragraph for each part."""
+    parts = list(leaves(guarantee))
+    rehearsed = guarantee.simulated or any(part.simulated for part in parts)
+    if rehearsed:
+        yield (
+            "This is a rehearsal: all roles run in one place, under one user, who sees the data "
+            "and from whom nothing protects."
+        )
+    for part in parts:
+        yield _promise(part)
+    if not rehearsed and all(isinstance(part, DPGuarantee) for part in parts):
+        yield "The person or program that runs it does see the data."
+
+
+def leaves(guarantee: Guarantee) -> Iterator[Guarantee]:
+    """The parts of a stack; a single guarantee itself."""
     if isinstance(guarantee, JointGuarantee):
         for part in guarantee.parts:
-            yield from promises(part)
-        return
-    if guarantee.simulated:
-        yield (
-            "This is a rehearsal: all roles run in one place, under one user, who sees the data. "
-            "It protects nobody."
-        )
-    yield _promise(guarantee)
+            yield from leaves(part)
+    else:
+        yield guarantee
 
 
 def _promise(part: Guarantee) -> str:
@@ -90,8 +100,7 @@ def _central(part: DPGuarantee) -> str:
     fails = f" This may fail, with a chance of {_chance(part.delta)}." if part.delta else ""
     return (
         f"Whoever gets the result, whatever else they know, learns almost the same about a "
-        f"person whether or not {whose} took part: {_odds(part.epsilon)}.{fails} The person or "
-        "program that runs it does see the data."
+        f"person whether or not {whose} took part: {_odds(part.epsilon)}.{fails}"
     )
 
 
