@@ -1,0 +1,220 @@
+"""Registered data on the command line: budgets that end, policies, approvals, reports."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from privet.govern.ledger import Ledger, verify
+from tests.unit.cli.cli_helpers import SCHEMA, rows
+
+DELTA = ("--delta", "1e-4")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PRIVET_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PRIVET_REQUESTER", "Cy Holm")
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def registered(privet: Any, home: Path, patients: Path, schema: Path) -> Path:
+    """`patients`, registered with a budget of epsilon 2."""
+    done = privet("dataset", "register", "patients", patients, "--budget", "2", "--delta", "1e-3")
+    assert done.code == 0, done.err
+    assert "80 rows of 80 units" in done.out
+    return patients
+
+
+def train(privet: Any, data: Path, epsilon: str = "1", *more: str) -> Any:
+    return privet("train", data, "--epsilon", epsilon, *DELTA, "--out", "m.safetensors", *more)
+
+
+def kinds() -> list[str]:
+    return [entry.kind for entry in Ledger.open().entries() if not entry.kind.startswith("led")]
+
+
+def test_a_training_spends_what_is_there_and_no_more(privet: Any, registered: Path) -> None:
+    done = train(privet, registered, "1", "--purpose", "care")
+    assert done.code == 0, done.err
+    assert "not recorded" not in done.out
+    assert kinds() == ["dataset.register", "run.decide", "run.reserve", "run.commit"]
+    entry = next(iter(Ledger.open().entries(kind="run.reserve"))).payload
+    assert entry is not None
+    assert entry["request"]["purpose"] == "care"
+    assert entry["request"]["parameters"]["columns"] == ["age", "city", "ill"]
+    assert entry["requester"] == "Cy Holm"
+    assert train(privet, registered, "1").code == 0
+    Path("m.safetensors").unlink()
+    over = train(privet, registered, "0.1")
+    assert over.code == 2 and "too little budget is left" in over.err
+    assert not Path("m.safetensors").exists()
+    left = json.loads(privet("budget", "show", "patients", "--json").out)
+    assert (left["spent"]["epsilon"], left["fits"]) == (2.0, 0.0)
+    assert privet("budget", "audit").code == 0
+    assert "patients" in privet("dataset", "list").out
+    assert verify(Ledger.open()).ok
+
+
+def test_what_cells_end_is_spent_and_what_the_schema_refuses_is_not(
+    privet: Any, home: Path, tmp_path: Path, schema: Path
+) -> None:
+    lines = rows()
+    lines[3] = lines[3].replace("Bern", "Wien").replace("Genf", "Wien").replace("Chur", "Wien")
+    file = tmp_path / "patients.csv"
+    file.write_text("\n".join(lines) + "\n")
+    privet("dataset", "register", "patients", file, "--budget", "2", "--delta", "1e-3")
+    assert privet("train", file, "--delta", "0.5", "--out", "m.safetensors").code == 2
+    assert kinds() == ["dataset.register"]
+    assert train(privet, file).code == 2
+    assert kinds()[-2:] == ["run.reserve", "run.forfeit"]
+    left = json.loads(privet("budget", "show", "patients", "--json").out)
+    assert left["spent"]["epsilon"] == 1.0
+
+
+def test_copies_and_grown_sets_spend_and_parts_must_be_registered(
+    privet: Any, registered: Path, tmp_path: Path
+) -> None:
+    lines = registered.read_text().splitlines()
+    copy, grown, part = (tmp_path / name for name in ("c.csv", "g.csv", "p.csv"))
+    copy.write_text("\n".join([lines[0], *reversed(lines[1:])]) + "\n")
+    grown.write_text("\n".join([*lines, "77,Bern,yes"]) + "\n")
+    part.write_text("\n".join(lines[:30]) + "\n")
+    for file in (copy, grown, part):
+        file.with_suffix(".toml").write_text(SCHEMA)
+    assert train(privet, copy, "0.5").code == 0
+    assert train(privet, grown, "0.5").code == 0
+    refused = train(privet, part, "0.1")
+    assert refused.code == 2 and "--parent patients" in refused.err
+    left = json.loads(privet("budget", "show", "patients", "--json").out)
+    assert left["spent"]["epsilon"] == 1.0
+    done = privet("dataset", "register", "part", part, "--parent", "patients", "--budget", "0.5",
+                  "--delta", "1e-3")
+    assert done.code == 0, done.err
+    assert train(privet, part, "0.3").code == 0
+    left = json.loads(privet("budget", "show", "patients", "--json").out)
+    assert left["spent"]["epsilon"] == pytest.approx(1.3)
+    assert privet("dataset", "version", "patients", grown).code == 0
+
+
+def test_unregistered_data_are_nobodys(privet: Any, registered: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.csv"
+    body = [f"{20 + i % 60}.5,Chur,{'yes' if i % 2 else 'no'}" for i in range(90)]
+    other.write_text("\n".join(["age,city,ill", *body]) + "\n")
+    other.with_suffix(".toml").write_text(SCHEMA)
+    done = train(privet, other)
+    assert done.code == 0 and "not recorded" in done.out
+    assert kinds() == ["dataset.register"]
+
+
+def test_comparing_is_recorded_and_training_in_the_clear_refused(
+    privet: Any, registered: Path
+) -> None:
+    done = privet("compare", registered, "--epsilon", "1", "--seeds", "2", "--purpose", "choose")
+    assert done.code == 0, done.err
+    assert kinds()[-1] == "run.commit"
+    left = json.loads(privet("budget", "show", "patients", "--json").out)
+    assert left["spent"]["epsilon"] == 0.0
+    plain = privet("train", registered, "--protect", "plain", "--out", "m.safetensors")
+    assert plain.code == 2 and "promises nothing" in plain.err
+
+
+POLICY = """\
+owner = "St. Mary"
+
+[approvers]
+"Anna Berg" = "{public}"
+
+[default]
+actions = ["fit"]
+protections = ["private"]
+purposes = {{ care = {{ epsilon = 2.0 }} }}
+epsilon_per_release = 1.0
+delta_per_release = 1e-3
+minimum_cohort = 50
+approvals = 1
+approvers = ["Anna Berg"]
+"""
+
+
+def test_one_exact_job_runs_once_it_is_approved(privet: Any, registered: Path) -> None:
+    key = json.loads(privet("policy", "key", "--out", "anna.key", "--json").out)
+    assert privet("policy", "key", "--out", "anna.key").code == 2, "a key is never written over"
+    Path("policy.toml").write_text(POLICY.format(public=key["public"]))
+    assert privet("policy", "pending").code == 2
+    assert privet("policy", "adopt", "policy.toml").code == 0
+    assert "St. Mary" in privet("policy", "show").out
+    care = ("--purpose", "care")
+    early = train(privet, registered, "1", *care)
+    assert early.code == 2 and "approvals" in early.err
+    ask = ("request", registered, "--epsilon", "1", *DELTA, *care, "--reason", "yearly model")
+    done = privet(*ask, "--html", "request.html")
+    assert done.code == 0, done.err
+    assert "yearly model" in Path("request.html").read_text()
+    job = re.search(r"^privet approve (\w+)", done.out, re.M)
+    assert job is not None
+    assert job[1] in privet("policy", "pending").out
+    assert privet("policy", "pending", job[1], "--html", "again.html").code == 0
+    assert privet("approve", job[1], "--key", "anna.key").code == 0
+    assert "No request waits" in privet("policy", "pending").out
+    assert train(privet, registered, "0.9", *care).code == 2, "another job"
+    assert train(privet, registered, "1", *care).code == 0
+    assert train(privet, registered, "1", "--purpose", "fun").code == 2
+    assert privet("revoke", job[1], "--key", "anna.key", "--reason", "ended").code == 0
+    assert privet("deny", job[1], "--key", "anna.key", "--reason", "no more").code == 0
+    assert privet("approve", "abc", "--key", "anna.key").code == 2
+
+
+def test_reports_and_receipts_are_written(privet: Any, registered: Path) -> None:
+    train(privet, registered)
+    for kind in ("card", "ropa"):
+        assert privet("report", "--format", kind, "--out", f"{kind}.html").code == 0
+        assert "not evidenced" in Path(f"{kind}.html").read_text()
+    assert kinds()[-2:] == ["report", "report"]
+    assert privet("ledger", "receipt", "4", "--out", "r.json").code == 0
+    done = privet("verify-receipt", "r.json", "--html", "r.html")
+    assert done.code == 0 and "holds" in done.out and Path("r.html").exists()
+    record = json.loads(Path("r.json").read_text())
+    record["entry"]["time"] = "2001-01-01T00:00:00.000000Z"
+    Path("r.json").write_text(json.dumps(record))
+    forged = privet("verify-receipt", "r.json")
+    assert forged.code == 2 and "does not hold" in forged.err
+    assert privet("verify-receipt", "r.json", "--json").code == 2
+
+
+def test_a_budget_moves_once(privet: Any, registered: Path, tmp_path: Path) -> None:
+    other = str(tmp_path / "other.db")
+    identity = Ledger.open(other).identity
+    moved = json.loads(privet("budget", "transfer", "patients", "--to", identity, "--share", "0.5",
+                              "--out", "moved.json", "--json").out)
+    take = ("budget", "import", "moved.json", "--key-id", moved["key"], "--ledger", other)
+    assert privet(*take).code == 0
+    again = privet(*take)
+    assert again.code == 2 and "imported already" in again.err
+    here, there = (
+        json.loads(privet("budget", "show", "patients", "--json", *where).out)["fits"]
+        for where in ((), ("--ledger", other))
+    )
+    assert here + there == pytest.approx(2.0)
+
+
+def test_a_year_is_planned(privet: Any, registered: Path) -> None:
+    found = json.loads(privet("budget", "plan", "patients", "--release", "counts:0.1:12:1",
+                              "--release", "model:1", "--json").out)
+    assert [row["fits"] for row in found["releases"]] == [12, 0]
+    assert found["releases"][0]["error"] > 10
+    assert privet("budget", "plan", "--release", "model:1").code == 2
+    assert privet("budget", "plan", "--budget", "1", "--release", "model").code == 2
+
+
+def test_a_private_draft_of_registered_data_spends(privet: Any, registered: Path) -> None:
+    done = privet("schema", "draft", registered, "--private", "--epsilon", "0.5", "--kind",
+                  "age=number", "--out", "drafted.toml")
+    assert done.code == 0, done.err
+    left = json.loads(privet("budget", "show", "patients", "--json").out)
+    assert left["spent"]["epsilon"] == 0.5
