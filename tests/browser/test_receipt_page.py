@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from privet.govern.ledger import Ledger, Receipt, SigningKey, check
+from privet.govern.ledger.canonical import framed
+from privet.govern.ledger.receipt import check_head
 from privet.govern.report import Organisation, receipt_page, report
 from tests.browser.chromium import chromium
 from tests.browser.test_page import INKS, OVERFLOW, contrast
@@ -62,9 +64,17 @@ class Window:
         self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
         self.page.goto(self.url)
 
+    def until(self, script: str, argument: Any = None) -> None:
+        """Wait for it to be true. Playwright's own way calls `eval`, which the page forbids."""
+        for _ in range(400):
+            if self.page.evaluate(script, argument):
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"this did not come true: {script}")
+
     def verdicts(self) -> list[str]:
         """The verdict on each receipt, once the page has checked them."""
-        self.page.wait_for_function("turn == document.getElementById('results').dataset.turn")
+        self.until("turn == document.getElementById('results').dataset.turn")
         found: list[str] = self.page.evaluate(
             "() => [...document.querySelectorAll('article')].map(a => a.dataset.verdict)"
         )
@@ -78,7 +88,7 @@ class Window:
             for number, item in enumerate(records)
         ]
         self.page.set_input_files("#file", files)
-        self.page.wait_for_function("before => turn > before", arg=turn)
+        self.until("before => turn > before", turn)
         return self.verdicts()
 
     def text(self) -> str:
@@ -264,7 +274,7 @@ def test_files_can_be_dropped(opened: Any, receipt: Receipt) -> None:
         }""",
         json.dumps([receipt.to_json()] * 2),
     )
-    found.page.wait_for_function("document.querySelectorAll('article').length === 2")
+    found.until("document.querySelectorAll('article').length === 2")
     assert found.verdicts() == ["holds", "holds"]
     assert "dropped.json, number 2" in found.text()
 
@@ -282,6 +292,23 @@ def test_two_histories_of_one_ledger_are_refused(opened: Any, tmp_path: Path) ->
     assert "the ledger was forked or rewritten" in found.text()
     found = opened(receipt_page(ledger.receipt(2), fork.receipt(3)))
     assert found.verdicts()[0] == "refused", "their heads differ"
+    fork.append("fit", {})
+    found = opened(receipt_page(ledger.receipt(5, size=5), fork.receipt(5, size=6)))
+    assert found.verdicts()[0] == "refused", "their entries differ"
+
+
+def test_what_only_a_signer_could_forge_is_refused(opened: Any, receipt: Receipt) -> None:
+    thief = SigningKey.generate()
+    (seen,) = receipt.cosignatures
+    other = replace(seen, chain=bytes(32), public=thief.public)
+    statement = (other.ledger, other.size, other.root, other.chain, other.time, other.public)
+    other = replace(other, signature=thief.sign(framed(b"privet ledger cosign 1", *statement)))
+    larger = replace(receipt.head, size=1 << 20, public=thief.public)
+    larger = replace(larger, signature=thief.sign(larger.statement()))
+    assert other.holds() and not check_head(larger)
+    bad = [replace(receipt, cosignatures=(other,)), replace(receipt, head=larger, cosignatures=())]
+    assert all(map(check, bad))
+    assert opened(receipt_page(*bad)).verdicts() == ["refused"] * 2
 
 
 def test_what_is_shown_is_what_was_hashed(opened: Any, tmp_path: Path) -> None:
@@ -309,6 +336,8 @@ def test_hashes_and_signatures_are_those_of_the_reference(opened: Any) -> None:
     cases = [[key.public.hex(), key.sign(m).hex(), m.hex()] for m in messages[:20]]
     ask = "all => all.map(([k, s, m]) => signedBy(fromHex(k), fromHex(s), fromHex(m)))"
     assert page.evaluate(ask, cases) == [True] * 20
+    no_points = ["01" + "00" * 30 + "80", "ee" + "ff" * 30 + "7f", "02" + "00" * 31]
+    assert page.evaluate("all => all.map(p => decoded(fromHex(p)))", no_points) == [None] * 3
     swapped = [[k, s, cases[(n + 1) % 20][2]] for n, (k, s, _) in enumerate(cases)]
     assert page.evaluate(ask, swapped) == [False] * 20
 

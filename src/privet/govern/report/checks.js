@@ -187,12 +187,12 @@ function checksOf(receipt, expected) {
     `Key ${keyId(head.public)} signed this state of the ledger at ${timeOf(head.time)}.`,
     "The signature on the state of the ledger is not valid.");
   for (const item of receipt.cosignatures) {
-    const who = `Witness ${short(keyId(item.public))}`;
+    const who = short(keyId(item.public));
     const seen = item.ledger === head.ledger && item.size === head.size
       && same(item.root, head.root) && same(item.chain, head.chain);
     const valid = seen && signedBy(item.public, item.signature, witnessStatement(item));
-    test(valid, `${who} saw the same state and signed that at ${timeOf(item.time)}.`,
-      seen ? `The signature of ${who} is not valid.` : `${who} signed another state.`);
+    test(valid, `Witness ${who} saw the same state and signed that at ${timeOf(item.time)}.`,
+      seen ? `The signature of witness ${who} is not valid.` : `Witness ${who} signed another state.`);
   }
   if (expected.ledger) {
     test(expected.ledger === head.ledger, "It is the ledger that you expect.",
