@@ -20,8 +20,9 @@ from privet.claims import (
     to_json,
 )
 from privet.entropy import secret_stream
-from privet.errors import PrivetError, Refused
+from privet.errors import OutOfBudget, PrivetError, Refused
 from privet.govern.budget.filters import protected
+from privet.govern.budget.pins import Pin, check_pin
 from privet.govern.budget.registry import Registry, register_line
 from privet.govern.budget.sets import View
 from privet.govern.budget.sketch import Sketch
@@ -36,7 +37,6 @@ from privet.govern.budget.spend import (
     settle,
     spend_of,
 )
-from privet.govern.budget.transfer import Pin, check_pin
 from privet.govern.ledger import Ledger
 
 DECIDE = "run.decide"
@@ -143,20 +143,15 @@ class LedgerSteward:
         if request.data_set not in view.sets:
             return Decision(granted=True, reason="no registered data set: nothing is recorded")
         decision = self._decision(view, request)
-        self.ledger.append(DECIDE, {
-            "request": self._plain(view, request),
-            "requester": self._requester,
-            "granted": decision.granted,
-            "reason": decision.reason,
-            "policy": None if self._policy is None else self._policy.digest,
-        })
+        self._record(view, request, decision)
         return decision
 
     def reserve(self, request: Request) -> Reservation:
         """Set the budget aside atomically, for the set and all its ancestors.
 
         Raises:
-            OutOfBudget: too little is left; the message says what would fit.
+            OutOfBudget: too little is left; the message says what would fit, and the refusal is
+                written into the ledger.
             Refused: the claim cannot be counted, or promises nothing.
         """
         view = self.registry.view()
@@ -164,14 +159,19 @@ class LedgerSteward:
             return Reservation(request=request)
         spend = self._spend(view, request)
         token = secret_stream("privet reservation").read(16).hex()
-        reserve(self.ledger, view, spend, request.guarantee, {
+        payload = {
             "token": token,
             "request": self._plain(view, request),
             "requester": self._requester,
             "approvals": self._approvals(view, request),
             "environment": self._environment,
             "unprotected": request.action != "compare" and not protected(request.guarantee),
-        })
+        }
+        try:
+            reserve(self.ledger, view, spend, request.guarantee, payload)
+        except OutOfBudget as error:
+            self._record(view, request, Decision(granted=False, reason=error.problem))
+            raise
         return Reservation(request=request, token=token)
 
     def release(self, reservation: Reservation) -> None:
@@ -214,6 +214,15 @@ class LedgerSteward:
         if name is not None and version is not None:
             self._seen[name] = version
         return name
+
+    def _record(self, view: View, request: Request, decision: Decision) -> None:
+        self.ledger.append(DECIDE, {
+            "request": self._plain(view, request),
+            "requester": self._requester,
+            "granted": decision.granted,
+            "reason": decision.reason,
+            "policy": None if self._policy is None else self._policy.digest,
+        })
 
     def _decision(self, view: View, request: Request) -> Decision:
         try:

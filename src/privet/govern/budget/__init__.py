@@ -9,19 +9,13 @@ from __future__ import annotations
 from privet.govern.budget.amounts import Amount
 from privet.govern.budget.balance import Balance, Level
 from privet.govern.budget.filters import COMPOSITIONS, Budget, Terms, charge
+from privet.govern.budget.pins import Pin, adopt, check_pin, pin
 from privet.govern.budget.plan import Planned, PlanRow, plan
 from privet.govern.budget.registry import Match, Registry
 from privet.govern.budget.sets import DataSet
 from privet.govern.budget.sketch import Overlap, Sketch, hash_key
 from privet.govern.budget.spend import audit_totals, rebuild_totals
-from privet.govern.budget.transfer import (
-    Pin,
-    adopt,
-    check_pin,
-    export_budget,
-    import_budget,
-    pin,
-)
+from privet.govern.budget.transfer import export_budget, import_budget
 
 __all__ = [
     "COMPOSITIONS",

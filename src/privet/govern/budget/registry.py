@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
-from privet.claims.guarantees import RELATIONS, Relation
-from privet.errors import InvalidInput, Refused, one_of
+from privet.claims.guarantees import Relation
+from privet.errors import InvalidInput, Refused
 from privet.govern.budget import totals
 from privet.govern.budget.balance import Balance, balance_of, left_of
 from privet.govern.budget.filters import Budget
+from privet.govern.budget.payload import count, payload_of, text
 from privet.govern.budget.plan import Planned, PlanRow, plan
 from privet.govern.budget.sets import REGISTER, VERSION, DataSet, View, advance, from_payload
 from privet.govern.budget.sketch import Sketch
 from privet.govern.ledger import Entry, Ledger, Transaction
 
-MAX_NAME = 200
 SAME = 0.5
 """From this part of its units on, a set that holds them is the same set, grown or changed."""
 
@@ -87,7 +87,7 @@ class Registry:
             Refused: units are shared with a set that is no parent; unit or relation differ from
                 a parent's; a set declared disjoint is not.
         """
-        payload = _payload(
+        payload = payload_of(
             name, unit=unit, budget=budget, version=version, rows=rows, units=units,
             columns=columns, purposes=purposes or {}, parents=parents, sketch=sketch,
             owner=owner, owner_key=owner_key, disjoint_from=disjoint_from,
@@ -119,8 +119,8 @@ class Registry:
             Refused: it now shares units with a set that it was declared disjoint from, or that
                 is no relative of it.
         """
-        payload = {"name": name, "version": _text("version", version), "rows": _count(rows=rows),
-                   "units": _count(units=units), "sketch": sketch.to_json() if sketch else None}
+        payload = {"name": name, "version": text("version", version), "rows": count(rows=rows),
+                   "units": count(units=units), "sketch": sketch.to_json() if sketch else None}
 
         def work(transaction: Transaction) -> Entry:
             view = advance(self._view, transaction.connection)
@@ -266,68 +266,3 @@ def _check_relatives(view: View, new: DataSet) -> None:
 def _related(view: View, first: str, second: str) -> bool:
     """True if they have an ancestor, or one another, in common: there everything adds up."""
     return bool(set(view.holders(first)) & set(view.holders(second)))
-
-
-def _payload(name: str, **facts: Any) -> dict[str, Any]:
-    budget, purposes, sketch = facts["budget"], facts["purposes"], facts["sketch"]
-    one_of(RELATIONS, relation=facts["relation"])
-    if not isinstance(budget, Budget):
-        raise InvalidInput("a budget is a Budget", value=type(budget).__name__,
-                           remedy="budget=Budget(epsilon=3.0, delta=1e-6)")
-    disjoint = [_text("disjoint_from", item) for item in facts["disjoint_from"]]
-    if disjoint and facts["relation"] == "replace-one":
-        raise Refused("under replace-one a unit may leave one set and come into another, so "
-                      "disjoint sets add up like others", value=disjoint,
-                      remedy='relation="zero-out"')
-    return {
-        "name": _text("name", name),
-        "version": _text("version", facts["version"]),
-        "unit": _text("unit", facts["unit"]),
-        "relation": facts["relation"],
-        "max_rows": _count(max_rows=facts["max_rows"]),
-        "rows": _count(rows=facts["rows"]),
-        "units": _count(units=facts["units"]),
-        "columns": [_text("column", item) for item in facts["columns"]],
-        "budget": budget.to_json(),
-        "purposes": {_text("purpose", p): _cap(p, cap, budget) for p, cap in purposes.items()},
-        "parents": list(dict.fromkeys(_text("parent", item) for item in facts["parents"])),
-        "disjoint_from": list(dict.fromkeys(disjoint)),
-        "owner": facts["owner"],
-        "owner_key": _key(facts["owner_key"]),
-        "sketch": sketch.to_json() if sketch else None,
-    }
-
-
-def _cap(purpose: str, cap: Budget, budget: Budget) -> dict[str, float]:
-    if cap.composition != budget.composition or not cap.limit.within(budget.limit):
-        raise InvalidInput(
-            f"the cap of purpose {purpose!r} does not lie within the budget", value=cap,
-            bound=f"at most {budget}",
-            remedy=f"Budget({budget.epsilon:g}, {budget.delta:g}, {budget.composition!r})",
-        )
-    return {"epsilon": cap.epsilon, "delta": cap.delta}
-
-
-def _text(what: str, value: Any) -> str:
-    if type(value) is not str or not value.strip() or len(value) > MAX_NAME:
-        raise InvalidInput(f"a {what} is a text of 1 to {MAX_NAME} characters", value=value)
-    return value
-
-
-def _count(**named: int | None) -> int | None:
-    ((name, value),) = named.items()
-    if value is not None and (type(value) is not int or value < 0):
-        raise InvalidInput(f"{name} is a whole number of at least 0", value=value)
-    return value
-
-
-def _key(text: str | None) -> str | None:
-    if text is None:
-        return None
-    try:
-        raw = bytes.fromhex(text)
-    except (TypeError, ValueError) as error:
-        raise InvalidInput("an owner's key is 64 hex digits") from error
-    if len(raw) != 32:
-        raise InvalidInput("an owner's key is 64 hex digits", value=f"{len(raw)} bytes")
-    return raw.hex()

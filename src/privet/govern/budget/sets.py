@@ -25,6 +25,14 @@ OUT, IN, ADOPT = "budget.transfer-out", "budget.transfer-in", "budget.adopt"
 KINDS = (REGISTER, VERSION, OUT, IN, ADOPT)
 WHOLE = ""
 """The limit of a data set as a whole, beside those of its purposes; no purpose is named so."""
+_LAST = sa.select(sa.func.max(ENTRIES.c.seq))
+_OF_KINDS = (
+    sa.select(*COLUMNS)
+    .select_from(WITH_PAYLOAD)
+    .where(ENTRIES.c.kind.in_(sa.bindparam("kinds", expanding=True)),
+           ENTRIES.c.seq >= sa.bindparam("start"))
+    .order_by(ENTRIES.c.seq)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,13 +118,17 @@ class View:
         return b.name in a.disjoint_from or a.name in b.disjoint_from
 
 
-def advance(view: View, connection: sa.Connection) -> View:
+def advance(view: View, connection: sa.Connection, last: int | None = None) -> View:
     """The view after the entries that came since, through one connection.
+
+    Args:
+        last: the newest entry, where the caller knows it.
 
     Raises:
         Refused: an entry about data sets was redacted or cannot be understood.
     """
-    last: int = connection.execute(sa.select(sa.func.max(ENTRIES.c.seq))).scalar() or 0
+    if last is None:
+        last = connection.execute(_LAST).scalar() or 0
     if last <= view.upto:
         return view
     for entry in entries_of(connection, KINDS, view.upto + 1):
@@ -128,13 +140,7 @@ def entries_of(
     connection: sa.Connection, kinds: tuple[str, ...], start: int = 1
 ) -> Iterator[Entry]:
     """Entries of some kinds from `start` on, in order."""
-    query = (
-        sa.select(*COLUMNS)
-        .select_from(WITH_PAYLOAD)
-        .where(ENTRIES.c.kind.in_(kinds), ENTRIES.c.seq >= start)
-        .order_by(ENTRIES.c.seq)
-    )
-    for row in connection.execute(query):
+    for row in connection.execute(_OF_KINDS, {"kinds": list(kinds), "start": start}):
         yield entry_of(row)
 
 
@@ -165,26 +171,26 @@ def from_payload(payload: Mapping[str, Any], seq: int) -> DataSet:
     budget = Budget.from_json(payload["budget"])
     purposes = {
         purpose: Budget(cap["epsilon"], cap["delta"], budget.composition)
-        for purpose, cap in payload["purposes"].items()
+        for purpose, cap in payload.get("purposes", {}).items()
     }
-    sketch = payload["sketch"]
+    sketch = payload.get("sketch")
     version = payload["version"]
     return DataSet(
         name=payload["name"],
         unit=payload["unit"],
-        relation=payload["relation"],
-        max_rows=payload["max_rows"],
-        rows=payload["rows"],
-        units=payload["units"],
-        columns=tuple(payload["columns"]),
+        relation=payload.get("relation", "zero-out"),
+        max_rows=payload.get("max_rows"),
+        rows=payload.get("rows"),
+        units=payload.get("units"),
+        columns=tuple(payload.get("columns", ())),
         version=version,
         versions=(version,),
         budget=budget,
         purposes=purposes,
-        parents=tuple(payload["parents"]),
-        disjoint_from=tuple(payload["disjoint_from"]),
-        owner=payload["owner"],
-        owner_key=payload["owner_key"],
+        parents=tuple(payload.get("parents", ())),
+        disjoint_from=tuple(payload.get("disjoint_from", ())),
+        owner=payload.get("owner", ""),
+        owner_key=payload.get("owner_key"),
         sketches=(Sketch.from_json(sketch),) if sketch else (),
         limits={
             WHOLE: budget.limit,

@@ -101,14 +101,15 @@ def reserve(
     """
 
     def work(transaction: Transaction) -> Entry:
-        now, plan = advance(view, transaction.connection), spend
+        now = advance(view, transaction.connection, transaction.tip.seq)
+        plan = spend
         if now.sets != view.sets:
             plan = charges_of(now, spend.name, guarantee, spend.purpose)
         used = totals.read(transaction.connection, plan.charges)
         check(now, used, plan)
         charges = {holder: amount.to_json() for holder, amount in plan.charges.items()}
         entry = transaction.append(RESERVE, {**payload, "charges": charges})
-        totals.write(transaction.connection, _changed(used, _plus(used, plan)))
+        totals.write(transaction.connection, used, _plus(used, plan))
         totals.open_token(transaction.connection, payload["token"], entry.seq)
         return entry
 
@@ -134,8 +135,7 @@ def settle(
             )
         plan = spend_of(existing_entry(transaction.connection, seq))
         used = totals.read(transaction.connection, plan.charges)
-        after = _settled(used, plan, kind)
-        totals.write(transaction.connection, _changed(used, after))
+        totals.write(transaction.connection, used, _settled(used, plan, kind))
         return transaction.append(kind, {"reserve": seq, "token": token, **payload})
 
     return ledger.atomically(work)
@@ -148,9 +148,7 @@ def reserved(ledger: Ledger, token: str) -> Entry:
         Refused: none is open under this token.
     """
     with ledger.reading() as connection:
-        seq = connection.execute(
-            sa.select(totals.OPEN.c.seq).where(totals.OPEN.c.token == token)
-        ).scalar()
+        seq = totals.find_token(connection, token)
         if seq is None:
             raise Refused("no reservation is open under this token",
                           remedy="one reservation, one commit")
@@ -222,7 +220,7 @@ def rebuild_totals(ledger: Ledger) -> None:
         totals.create(connection)
         connection.execute(sa.delete(totals.TOTALS))
         connection.execute(sa.delete(totals.OPEN))
-        totals.write(connection, used)
+        totals.write(connection, {}, used)
         for token, seq in live.items():
             totals.open_token(connection, token, seq)
 
@@ -254,10 +252,6 @@ def _settled(used: Totals, spend: Spend, kind: str) -> Totals:
         spent = old.spent if kind == RELEASE else old.spent + amount
         after[account] = replace(old, spent=spent, reserved=old.reserved - amount)
     return after
-
-
-def _changed(before: Totals, after: Totals) -> Totals:
-    return {account: used for account, used in after.items() if before.get(account) != used}
 
 
 def _odd_charges(view: View, entry: Entry, plan: Spend) -> Iterator[str]:

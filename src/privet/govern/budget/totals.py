@@ -6,7 +6,7 @@ can be computed again from the entries at any time (`audit`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -32,6 +32,28 @@ OPEN = sa.Table(
     sa.Column("token", sa.Text, primary_key=True),
     sa.Column("seq", sa.BigInteger, nullable=False),
 )
+# Statements are built once: under the lock, building them would take longer than running them.
+_VALUES = ("spent_loss", "spent_delta", "open_loss", "open_delta")
+_OF_HOLDERS = sa.select(TOTALS).where(
+    TOTALS.c.holder.in_(sa.bindparam("holders", expanding=True))
+)
+_UPDATE = (
+    sa.update(TOTALS)
+    .where(
+        TOTALS.c.holder == sa.bindparam("of"),
+        TOTALS.c.source == sa.bindparam("through"),
+        TOTALS.c.purpose == sa.bindparam("why"),
+    )
+    .values({name: sa.bindparam(name) for name in _VALUES})
+)
+_INSERT = sa.insert(TOTALS).values(
+    holder=sa.bindparam("of"),
+    source=sa.bindparam("through"),
+    purpose=sa.bindparam("why"),
+    **{name: sa.bindparam(name) for name in _VALUES},
+)
+_FIND = sa.select(OPEN.c.seq).where(OPEN.c.token == sa.bindparam("of"))
+_CLOSE = sa.delete(OPEN).where(OPEN.c.token == sa.bindparam("of"))
 
 
 @dataclass(frozen=True, order=True)
@@ -69,50 +91,58 @@ def create(connection: sa.Connection) -> None:
 
 def read(connection: sa.Connection, holders: Iterable[str] | None = None) -> Totals:
     """The totals of some holders, or of all."""
-    query = sa.select(TOTALS)
-    if holders is not None:
-        query = query.where(TOTALS.c.holder.in_(list(holders)))
+    if holders is None:
+        rows = connection.execute(sa.select(TOTALS))
+    else:
+        rows = connection.execute(_OF_HOLDERS, {"holders": list(holders)})
     return {
         Account(row.holder, row.source, row.purpose): Used(
             Amount(parsed(row.spent_loss), parsed(row.spent_delta)),
             Amount(parsed(row.open_loss), parsed(row.open_delta)),
         )
-        for row in connection.execute(query)
+        for row in rows
     }
 
 
-def write(connection: sa.Connection, changed: Mapping[Account, Used]) -> None:
-    """Put these totals in the place of the old ones."""
-    for account, used in changed.items():
-        key = sa.and_(
-            TOTALS.c.holder == account.holder,
-            TOTALS.c.source == account.source,
-            TOTALS.c.purpose == account.purpose,
-        )
-        values = {
-            "spent_loss": decimal(used.spent.loss),
-            "spent_delta": decimal(used.spent.delta),
-            "open_loss": decimal(used.reserved.loss),
-            "open_delta": decimal(used.reserved.delta),
-        }
-        if connection.execute(sa.update(TOTALS).where(key).values(values)).rowcount == 0:
-            row = {"holder": account.holder, "source": account.source,
-                   "purpose": account.purpose, **values}
-            connection.execute(sa.insert(TOTALS).values(row))
+def write(connection: sa.Connection, before: Totals, after: Totals) -> None:
+    """Write what has changed from what was read."""
+    changed = [account for account, used in after.items() if before.get(account) != used]
+    for statement, accounts in (
+        (_UPDATE, [_row(a, after[a]) for a in changed if a in before]),
+        (_INSERT, [_row(a, after[a]) for a in changed if a not in before]),
+    ):
+        if accounts:
+            connection.execute(statement, accounts)
+
+
+def _row(account: Account, used: Used) -> dict[str, str]:
+    return {
+        "of": account.holder,
+        "through": account.source,
+        "why": account.purpose,
+        "spent_loss": decimal(used.spent.loss),
+        "spent_delta": decimal(used.spent.delta),
+        "open_loss": decimal(used.reserved.loss),
+        "open_delta": decimal(used.reserved.delta),
+    }
 
 
 def open_token(connection: sa.Connection, token: str, seq: int) -> None:
     """Remember a reservation until it is settled."""
-    connection.execute(sa.insert(OPEN).values(token=token, seq=seq))
+    connection.execute(sa.insert(OPEN), {"token": token, "seq": seq})
+
+
+def find_token(connection: sa.Connection, token: str) -> int | None:
+    """The entry of the reservation that is open under a token, if one is."""
+    seq: int | None = connection.execute(_FIND, {"of": token}).scalar()
+    return seq
 
 
 def close_token(connection: sa.Connection, token: str) -> int | None:
     """Forget a reservation; its entry, or None if there is none open under this token."""
-    seq: int | None = connection.execute(
-        sa.select(OPEN.c.seq).where(OPEN.c.token == token)
-    ).scalar()
+    seq = find_token(connection, token)
     if seq is not None:
-        connection.execute(sa.delete(OPEN).where(OPEN.c.token == token))
+        connection.execute(_CLOSE, {"of": token})
     return seq
 
 

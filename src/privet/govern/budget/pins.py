@@ -1,0 +1,155 @@
+"""Which ledger counts for a data set, and giving up an older or a forked one.
+
+A pin is what the owner of a data set keeps of the ledger that counts for it: the same ledger
+must still hold that head. A restored backup or a fork does not, and is refused until the owner
+signs that it counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from privet.errors import InvalidInput, Refused
+from privet.govern.budget import totals
+from privet.govern.budget.amounts import Amount
+from privet.govern.budget.filters import Budget
+from privet.govern.budget.registry import existing
+from privet.govern.budget.sets import ADOPT, WHOLE, DataSet, View, advance
+from privet.govern.budget.transfer import check_movable
+from privet.govern.ledger import Entry, Head, Ledger, SigningKey, Transaction, canonical
+from privet.govern.ledger.canonical import framed
+from privet.govern.ledger.keys import signed_by
+
+_ADOPT = b"privet budget adopt 1"
+
+
+@dataclass(frozen=True)
+class Pin:
+    """The head of a ledger that the owner of a data set has seen.
+
+    Attributes:
+        ledger: its identity.
+        size: how many entries it had.
+        root: hex of their Merkle root.
+    """
+
+    ledger: str
+    size: int
+    root: str
+
+    def digest(self) -> str:
+        """64 hex digits that name this pin."""
+        return hashlib.sha256(
+            canonical({"ledger": self.ledger, "size": self.size, "root": self.root})
+        ).hexdigest()
+
+
+def pin(ledger: Ledger) -> Pin:
+    """What to keep beside a data set's policy; a newer one takes its place after each use."""
+    head = ledger.head()
+    return Pin(head.ledger, head.size, head.root.hex())
+
+
+def check_pin(ledger: Ledger, name: str, pinned: Pin) -> None:
+    """Return if the ledger is the pinned one, grown, or its owner has signed that it counts.
+
+    Raises:
+        Refused: another ledger, an older state of it, or a fork.
+    """
+    problem = _pin_problem(ledger, pinned)
+    if problem is None:
+        return
+    with ledger.reading() as connection:
+        view = advance(View(), connection)
+    if (name, pinned.digest()) not in view.adopted:
+        raise Refused(
+            f"this ledger must not spend the budget of {name!r}: {problem}",
+            value=f"ledger {ledger.identity} of {ledger.head().size} entries",
+            bound=f"ledger {pinned.ledger} of at least {pinned.size} entries",
+            remedy="privet ledger adopt  # signed by the owner, who says what was spent meanwhile",
+        )
+
+
+def adoption_statement(
+    ledger: str, head: Head, name: str, pinned: Pin, lost: Budget | None
+) -> bytes:
+    """What an owner signs, so that a ledger counts in the place of the pinned one."""
+    spent = canonical(None if lost is None else lost.to_json())
+    return framed(_ADOPT, ledger, head.size, head.root, name, pinned.digest(), spent)
+
+
+def adopt(
+    ledger: Ledger,
+    name: str,
+    pinned: Pin,
+    owner: SigningKey,
+    *,
+    lost: Budget | None,
+    reason: str,
+) -> Entry:
+    """Let a ledger count for a data set in the place of the pinned one.
+
+    Args:
+        owner: the key that the data set was registered with.
+        lost: what was spent meanwhile as far as the owner knows; None says nothing was. It is
+            taken from the set's budget and from all its ancestors'.
+        reason: why the pinned ledger is gone.
+
+    Raises:
+        InvalidInput: no such set, no reason, or `lost` is counted otherwise.
+        Refused: the key is not the owner's.
+        OutOfBudget: more was spent meanwhile than is left here.
+    """
+    if not reason.strip():
+        raise InvalidInput("an adoption needs a reason", value=reason)
+    head = ledger.head()
+    statement = adoption_statement(ledger.identity, head, name, pinned, lost)
+    signature = owner.sign(statement)
+
+    def work(transaction: Transaction) -> Entry:
+        view = advance(View(), transaction.connection)
+        data_set = existing(view, name)
+        key = bytes.fromhex(data_set.owner_key or "")
+        if transaction.tip.seq != head.size or not signed_by(key, signature, statement):
+            raise Refused(
+                f"this key does not own {name!r}, or something was written meanwhile",
+                value=owner.id, bound="the key given as owner_key when it was registered",
+            )
+        used = totals.read(transaction.connection, view.holders(name))
+        gone = _lost(data_set, lost)
+        check_movable(view, used, data_set, gone)
+        payload = {
+            "data_set": name,
+            "pin": pinned.digest(),
+            "pinned": {"ledger": pinned.ledger, "size": pinned.size, "root": pinned.root},
+            "size": head.size,
+            "lost": {holder: {WHOLE: gone.to_json()} for holder in view.holders(name)},
+            "stated": None if lost is None else lost.to_json(),
+            "reason": reason,
+            "signer": owner.public.hex(),
+            "signature": signature.hex(),
+        }
+        return transaction.append(ADOPT, payload)
+
+    return ledger.atomically(work)
+
+
+def _lost(data_set: DataSet, lost: Budget | None) -> Amount:
+    if lost is None:
+        return Amount()
+    if lost.composition != data_set.budget.composition:
+        raise InvalidInput("what was lost is counted by the data set's filter",
+                           value=lost.composition, bound=data_set.budget.composition)
+    return lost.limit
+
+
+def _pin_problem(ledger: Ledger, pinned: Pin) -> str | None:
+    if pinned.ledger != ledger.identity:
+        return "it is another ledger than the pinned one"
+    if ledger.head().size < pinned.size:
+        return "it is older than the pinned one: a restored backup?"
+    receipt = ledger.receipt(pinned.size, size=pinned.size)
+    if receipt.head.root.hex() != pinned.root:
+        return "it is a fork of the pinned one"
+    return None
