@@ -22,7 +22,8 @@ def name_of(path: Path) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p)], ids=name_of)
-def test_page_works_for_its_reader(page, tmp_path):
+def test_page_works_for_its_reader(page, tmp_path, monkeypatch):
+    monkeypatch.setenv("PRIVET_HOME", str(tmp_path / "home"))  # a ledger of the page's own
     for name in ("patients.csv", "patients.toml"):
         shutil.copy(ROOT / "examples" / name, tmp_path)
     reader = Reader(tmp_path)
