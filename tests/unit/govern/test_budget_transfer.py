@@ -207,3 +207,33 @@ def test_a_set_without_an_owner_key_cannot_be_adopted(there):
     registered(there)
     with pytest.raises(Refused, match="does not own"):
         adopt(there, "patients", Pin("0" * 32, 5, "00" * 32), OWNER, lost=None, reason="lost")
+
+
+@pytest.mark.parametrize("moved", [
+    {"": {"loss": "-1", "delta": "0"}}, {}, {"": {"loss": "1"}},
+    {"": {"loss": "1", "delta": "0"}, "care": {"loss": "1", "delta": "0"}},
+])
+def test_a_record_that_nobody_could_read_later_is_not_taken_in(here, there, moved):
+    good = Registry(here).get("patients")
+    facts = {"name": "patients", "version": "1", "unit": good.unit, "budget": good.budget.to_json()}
+    entry = here.append("budget.transfer-out", {
+        "name": "patients", "to": there.identity, "closes": False, "data_set": facts,
+        "moved": {"patients": moved},
+    })
+    with pytest.raises(InvalidInput):
+        import_budget(there, here.receipt(entry.seq).to_json(), key=key_of(here))
+    assert there.head().size == 1
+
+
+def test_a_lost_record_is_a_receipt_of_its_entry(here, there):
+    export_budget(here, "patients", 0.5, to=there.identity)
+    import_budget(there, here.receipt(here.head().size).to_json(), key=key_of(here))
+    assert left(there) == 1.5
+
+
+def test_an_adoption_is_for_the_head_that_the_owner_saw(here, monkeypatch):
+    seen = here.head()
+    spend(here, 1.0)
+    monkeypatch.setattr(here, "head", lambda: seen)
+    with pytest.raises(Refused, match="written meanwhile"):
+        adopt(here, "patients", Pin("0" * 32, 5, "00" * 32), OWNER, lost=None, reason="lost")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+import privet as pv
 from privet.claims import (
     Cost,
     JointGuarantee,
@@ -14,7 +16,16 @@ from privet.claims import (
     spending,
 )
 from privet.errors import OutOfBudget, Refused
-from privet.govern.budget import Budget, Registry, audit_totals, pin, rebuild_totals
+from privet.govern.budget import (
+    Budget,
+    Registry,
+    Terms,
+    audit_totals,
+    charge,
+    pin,
+    rebuild_totals,
+)
+from privet.govern.budget.gaussian import mu_for
 from privet.govern.ledger import Ledger, verify
 from privet.govern.steward import LedgerSteward
 from tests.unit.govern.budgets_helpers import COST, PLAIN, Says, claim, fit, registered, sketch
@@ -281,3 +292,28 @@ def test_cost_without_figures_is_recorded(ledger):
     assert steward.commit(held, claim(), Cost()).recorded
     assert isinstance(from_json(list(ledger.entries())[-1].payload["guarantee"]), type(claim()))
     assert not isinstance(claim(), NoGuarantee)
+
+
+def test_lack_of_budget_is_written_down(ledger):
+    with pytest.raises(OutOfBudget):
+        run(LedgerSteward(ledger), fit("patients", claim(9.0)))
+    granted = [entry.payload["granted"] for entry in ledger.entries(3)]
+    assert granted == [True, False]
+    assert "too little budget" in list(ledger.entries())[-1].payload["reason"]
+
+
+@pytest.mark.slow
+def test_a_real_fit_is_counted_by_both_filters():
+    """What estimators claim today is what the filters can count."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (400, 3))
+    y = (x[:, 0] > 0).astype(int)
+    schema = pv.Schema.for_arrays(low=[-1] * 3, high=[1] * 3, classes=[0, 1])
+    protect = pv.Private(epsilon=1.0, delta=1e-6)
+    guarantee = pv.LogisticRegression(protect=protect, schema=schema).fit(x, y).guarantee_
+    basic = charge(guarantee, Terms("row", "zero-out", Budget(1.0, 1e-6)))
+    assert basic == Budget(1.0, 1e-6).limit
+    gaussian = Budget(1.0, 2e-6, "gaussian")
+    asked = charge(guarantee, Terms("row", "zero-out", gaussian))
+    assert asked.within(gaussian.limit)
+    assert asked.loss / 1e30 == pytest.approx(mu_for(1.0, 1e-6) ** 2, rel=1e-3)
