@@ -7,8 +7,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO, cast
 
 from privet.errors import InvalidInput
+
+_IN_MEMORY = 1 << 24
+"""Characters, about, up to which a nameless file needs no disk."""
 
 
 def writable(path: str | Path, *, option: str = "--out") -> Path:
@@ -49,12 +53,28 @@ def whole_file(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write text, replacing the file whole or not at all."""
+@contextmanager
+def whole_text(path: Path) -> Iterator[TextIO]:
+    """Give a text file to write, bit by bit; it takes the place of `path` only on success."""
     with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
-        file.write(text)
+        yield file
         file.flush()
         os.fsync(file.fileno())
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text, replacing the file whole or not at all."""
+    with whole_text(path) as file:
+        file.write(text)
+
+
+@contextmanager
+def spooled() -> Iterator[TextIO]:
+    """Give a nameless text file to write and read again; a small one stays in memory."""
+    with tempfile.SpooledTemporaryFile(
+        max_size=_IN_MEMORY, mode="w+", encoding="utf-8", newline=""
+    ) as file:
+        yield cast(TextIO, file)
 
 
 def _umask() -> int:

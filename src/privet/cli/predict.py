@@ -5,16 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 import click
 
 from privet.cli.options import output_options, table_options
 from privet.errors import DataError, InvalidInput
 
+if TYPE_CHECKING:
+    from privet.cli.sources import Source
+
 SHOWN = 20
 """Rows that a table for people shows."""
+
+Answers = dict[str, list[Any]]
+"""Columns of the answer for one batch of rows, by name."""
 
 
 @click.command("predict", short_help="Predict with a saved model.")
@@ -42,26 +50,58 @@ def command(
       privet predict model.safetensors new-patients.csv
       privet predict model.safetensors new-patients.csv --proba --out predictions.csv
     """
-    from privet.cli.console import print_json
-    from privet.cli.files import writable, write_text
+    from privet.cli.files import spooled, whole_text, writable
     from privet.cli.sources import Source
 
     file = None if out is None else writable(out)
-    columns = _answers(model, Source(data, table=table, query=query), proba)
+    answers = _answers(model, Source(data, table=table, query=query), proba)
+    # Nothing is shown, and no file takes its place, before the last row has its answer.
+    with ExitStack() as stack:
+        sinks: list[_Sink] = []
+        if file is not None:
+            sinks.append(_Csv(stack.enter_context(whole_text(file))))
+        if as_json:
+            sinks.append(_Json(stack))
+        elif file is None and sys.stdout.isatty():
+            sinks.append(_Table())
+        elif file is None:
+            sinks.append(_Csv(stack.enter_context(spooled()), echo=True))
+        for batch in answers:
+            for sink in sinks:
+                sink.add(batch)
+        for sink in sinks:
+            sink.show()
     if file is not None:
-        write_text(file, _csv(columns))
         click.echo(f"Predictions: {file}", err=True)
-    if as_json:
-        print_json(columns)
-    elif file is None and sys.stdout.isatty():
-        _print(columns)
-    elif file is None:
-        click.echo(_csv(columns), nl=False)
 
 
-def _answers(model: str, source: Any, proba: bool) -> dict[str, list[Any]]:
-    """The columns of the answer, by name."""
+def _answers(model: str, source: Source, proba: bool) -> Iterator[Answers]:
+    """Score the rows in one scan: a query without ORDER BY sends them in another order again."""
     from privet.cli.sources import open_data
+    from privet.data import Dataset
+    from privet.data.source import Frame
+
+    estimator = _loaded(model, proba)
+    data = open_data(source, schema=estimator.schema_)
+    seen = False
+    for columns in data.batches([column.name for column in data.schema.features]):
+        rows = Dataset(Frame(columns), data.schema, data.name)
+        found = {"prediction": estimator.predict(rows).tolist()}
+        if proba:
+            chances = estimator.predict_proba(rows).T
+            for name, chance in zip(estimator.classes_, chances, strict=True):
+                found[f"probability of {name}"] = chance.tolist()
+        seen |= bool(found["prediction"])
+        yield found
+    if not seen:
+        shown = data.name if source.is_address else source.data
+        raise DataError("the data hold no rows to predict for", value=shown,
+                        bound="at least one row",
+                        remedy="a file with a line for each row below its header")
+
+
+def _loaded(model: str, proba: bool) -> Any:
+    """The estimator in a file that knows the columns it was trained on."""
     from privet.estimators import load
 
     if not Path(model).is_file():
@@ -76,38 +116,98 @@ def _answers(model: str, source: Any, proba: bool) -> dict[str, list[Any]]:
         raise InvalidInput("this model was trained on bare arrays and knows no columns",
                            value=model, bound="a model trained with a schema",
                            remedy="pv.load(model).predict(X)   # in Python")
-    data = open_data(source, schema=estimator.schema_)
-    columns = {"prediction": estimator.predict(data).tolist()}
-    if not columns["prediction"]:
-        shown = data.name if source.is_address else source.data
-        raise DataError("the data hold no rows to predict for", value=shown,
-                        bound="at least one row",
-                        remedy="a file with a line for each row below its header")
-    if proba:
-        for name, chances in zip(estimator.classes_, estimator.predict_proba(data).T, strict=True):
-            columns[f"probability of {name}"] = chances.tolist()
-    return columns
+    return estimator
 
 
-def _csv(columns: dict[str, list[Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*columns.values(), strict=True))
-    return text.getvalue()
+class _Sink(Protocol):
+    """Where answers go."""
+
+    def add(self, batch: Answers) -> None:
+        """Take the answers for a few more rows."""
+
+    def show(self) -> None:
+        """Show them all, now that they are complete."""
 
 
-def _print(columns: dict[str, list[Any]]) -> None:
-    from privet.cli.console import Heading, print_table, say
+class _Csv:
+    """Lines of CSV in an open file; `echo` copies them to standard output in the end."""
 
-    total = len(columns["prediction"])
-    rows = list(zip(*columns.values(), strict=True))[:SHOWN]
-    headings = [Heading("row", right=True),
-                *(Heading(name, right=i > 0, rank=i) for i, name in enumerate(columns))]
-    print_table("", headings,
-                [[str(number), *map(_cell, row)] for number, row in enumerate(rows, start=1)])
-    if total > SHOWN:
-        say(f"The first {SHOWN} of {total} rows. --out FILE writes all of them.")
+    def __init__(self, file: TextIO, *, echo: bool = False) -> None:
+        self._file, self._echo, self._headed = file, echo, False
+
+    def add(self, batch: Answers) -> None:
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        if not self._headed:
+            writer.writerow(batch)
+            self._headed = True
+        writer.writerows(zip(*batch.values(), strict=True))
+        self._file.write(text.getvalue())
+
+    def show(self) -> None:
+        if self._echo:
+            _echo(self._file)
+
+
+class _Json:
+    """One JSON object with a list for each column, every list in a file of its own."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._lists: dict[str, TextIO] = {}
+
+    def add(self, batch: Answers) -> None:
+        from privet.cli.console import json_text
+        from privet.cli.files import spooled
+
+        for name, values in batch.items():
+            between = ",\n" if name in self._lists and values else ""
+            if name not in self._lists:
+                self._lists[name] = self._stack.enter_context(spooled())
+            lines = ",\n".join(f"    {json_text(value)}" for value in values)
+            self._lists[name].write(between + lines)
+
+    def show(self) -> None:
+        from privet.cli.console import json_text
+
+        between = "{\n"
+        for name, file in self._lists.items():
+            click.echo(f"{between}  {json_text(name)}: [")
+            _echo(file)
+            between = "\n  ],\n"
+        click.echo("\n  ]\n}")
+
+
+def _echo(file: TextIO) -> None:
+    """Copy a file from its start to standard output."""
+    file.seek(0)
+    while piece := file.read(1 << 20):
+        click.echo(piece, nl=False)
+
+
+class _Table:
+    """The first rows as a table for people, and how many there are in all."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[Any, ...]] = []
+        self._names: list[str] = []
+        self._total = 0
+
+    def add(self, batch: Answers) -> None:
+        self._names = list(batch)
+        self._total += len(batch["prediction"])
+        wanted = SHOWN - len(self._rows)
+        self._rows += list(zip(*(values[:wanted] for values in batch.values()), strict=True))
+
+    def show(self) -> None:
+        from privet.cli.console import Heading, print_table, say
+
+        headings = [Heading("row", right=True),
+                    *(Heading(name, right=i > 0, rank=i) for i, name in enumerate(self._names))]
+        print_table("", headings, [[str(number), *map(_cell, row)]
+                                   for number, row in enumerate(self._rows, start=1)])
+        if self._total > SHOWN:
+            say(f"The first {SHOWN} of {self._total} rows. --out FILE writes all of them.")
 
 
 def _cell(value: Any) -> str:
