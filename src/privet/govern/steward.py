@@ -23,7 +23,13 @@ from privet.entropy import secret_stream
 from privet.errors import OutOfBudget, PrivetError, Refused
 from privet.govern.budget.filters import protected
 from privet.govern.budget.pins import Pin, check_pin
-from privet.govern.budget.registry import Registry, register_line
+from privet.govern.budget.registry import (
+    Registry,
+    overlapping,
+    recognise,
+    register_line,
+    related,
+)
 from privet.govern.budget.sets import View
 from privet.govern.budget.sketch import Sketch
 from privet.govern.budget.spend import (
@@ -111,29 +117,37 @@ class LedgerSteward:
             name: what the caller calls it.
 
         Raises:
-            Refused: it is no registered set, but shares units with one; or it is called by a
-                registered name and shares none with that set.
+            Refused: it is no registered set, but shares units with one; it is called by a
+                registered name and shares none with that set; or it also holds units of a set
+                whose budget would not be spent.
         """
         view = self.registry.view()
-        match = self.registry.recognise(sketch, version)
-        if name is not None and name in view.sets and name not in match.names:
-            known = view.sets[name]
-            if sketch is not None and any(s.key == sketch.key for s in known.sketches):
+        match = recognise(view, sketch, version)
+        shared = overlapping(view, sketch)
+        if name is not None and name in view.sets:
+            chosen = [name]
+            seen = any(sketch and old.key == sketch.key for old in view.sets[name].sketches)
+            if seen and name not in (*match.names, *shared):
                 raise Refused(f"this source shares no unit with the registered {name!r}",
                               remedy=register_line(f"{name}-2", []))
-            return self._admitted(name, version)
-        if match.kind == "unknown":
+        elif match.kind == "unknown":
             return None
-        if name in match.names and name in view.sets:
-            return self._admitted(name, version)
-        if match.kind in ("exact", "changed") and len(match.names) == 1:
-            return self._admitted(match.names[0], version)
-        raise Refused(
-            "this source is not registered, and shares units with registered data sets",
-            value=", ".join(match.names),
-            bound="a registered data set, or one that shares nothing with any",
-            remedy=register_line(name or "NAME", match.names),
-        )
+        else:
+            # A parent that has grown holds its children's units as well: it is the parent.
+            chosen = [] if match.kind == "derived" else [
+                one for one in match.names
+                if not any(other in view.holders(one) for other in match.names if other != one)
+            ]
+        if len(chosen) != 1 or not all(related(view, chosen[0], other) for other in shared):
+            raise Refused(
+                "this source is not registered, and shares units with registered data sets",
+                value=", ".join(shared or match.names),
+                bound="a registered data set, or one that shares nothing with any",
+                remedy=register_line(name or "NAME", list(shared or match.names)),
+            )
+        if version is not None:
+            self._seen[chosen[0]] = version
+        return chosen[0]
 
     # The four steps of `claims.Steward`
 
@@ -209,11 +223,6 @@ class LedgerSteward:
         return Receipt(recorded=True, entry=f"{self.ledger.identity}/{entry.seq}")
 
     # Parts
-
-    def _admitted(self, name: str | None, version: str | None) -> str | None:
-        if name is not None and version is not None:
-            self._seen[name] = version
-        return name
 
     def _record(self, view: View, request: Request, decision: Decision) -> None:
         self.ledger.append(DECIDE, {

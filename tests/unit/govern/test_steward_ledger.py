@@ -214,6 +214,26 @@ def test_sources_are_admitted_by_who_is_in_them(ledger):
     assert steward.admit(None, None, name="patients") == "patients"
 
 
+def test_admitted_sources_spend_for_all_who_are_in_them(ledger):
+    steward = LedgerSteward(ledger)
+    given = {"unit": "row", "budget": Budget(1.0, 1e-5), "version": "1"}
+    steward.registry.register("adults", **given, parents=["patients"],
+                              sketch=sketch(ledger, 50, 100))
+    steward.registry.register("staff", **given, sketch=sketch(ledger, 500, 600))
+    # A grown parent holds its child; a grown child is the child; a name must cover all.
+    assert steward.admit(sketch(ledger, 0, 120), "2") == "patients"
+    assert steward.admit(sketch(ledger, 60, 110), "2") == "adults"
+    assert steward.admit(sketch(ledger, 70, 72), "2", name="adults") == "adults"
+    for name in ("patients", "staff", "both", None):
+        with pytest.raises(Refused, match="shares units with registered") as caught:
+            steward.admit(sketch(ledger, 90, 600), "2", name=name)
+        assert "--parent patients" in caught.value.remedy
+        assert "--parent staff" in caught.value.remedy
+    steward.registry.register("both", **given, parents=["patients", "staff", "adults"],
+                              sketch=sketch(ledger, 90, 600))
+    assert steward.admit(sketch(ledger, 90, 610), "2", name="both") == "both"
+
+
 def test_tampered_totals_are_found_and_mended(ledger, tmp_path):
     steward = LedgerSteward(ledger)
     run(steward, fit("patients", claim(2.0)))

@@ -14,7 +14,7 @@ from privet.govern.budget.filters import Budget
 from privet.govern.budget.payload import count, payload_of, text
 from privet.govern.budget.plan import Planned, PlanRow, plan
 from privet.govern.budget.sets import REGISTER, VERSION, DataSet, View, advance, from_payload
-from privet.govern.budget.sketch import Sketch
+from privet.govern.budget.sketch import Overlap, Sketch
 from privet.govern.ledger import Entry, Ledger, Transaction
 
 SAME = 0.5
@@ -177,21 +177,32 @@ def recognise(view: View, sketch: Sketch | None, version: str | None) -> Match:
     exact = [s.name for s in view.sets.values() if version and version in s.versions]
     if exact:
         return Match("exact", tuple(exact))
-    if sketch is None:
-        return Match("unknown")
     changed: dict[str, float] = {}
     derived: dict[str, float] = {}
-    for data_set in view.sets.values():
-        found = [sketch.overlap(old) for old in data_set.sketches if old.key == sketch.key]
-        if not any(overlap.common for overlap in found):
-            continue
-        share = max(overlap.of_second for overlap in found)
-        near = changed if share >= SAME else derived
-        near[data_set.name] = share + max(overlap.of_first for overlap in found)
+    for name, overlap in overlapping(view, sketch).items():
+        near = changed if overlap.of_second >= SAME else derived
+        near[name] = overlap.of_first + overlap.of_second
     kind: Literal["changed", "derived", "unknown"]
     kind = "changed" if changed else "derived" if derived else "unknown"
     near = changed or derived
     return Match(kind, tuple(sorted(near, key=lambda name: (-near[name], name))))
+
+
+def overlapping(view: View, sketch: Sketch | None) -> dict[str, Overlap]:
+    """The sets that share units with a source, as far as sketches see; the closest version."""
+    found: dict[str, Overlap] = {}
+    for data_set in view.sets.values():
+        seen = [] if sketch is None else [
+            sketch.overlap(old) for old in data_set.sketches if old.key == sketch.key
+        ]
+        if any(overlap.common for overlap in seen):
+            found[data_set.name] = max(seen, key=lambda overlap: overlap.of_second)
+    return found
+
+
+def related(view: View, first: str, second: str) -> bool:
+    """True if they have an ancestor, or one another, in common: there everything adds up."""
+    return bool(set(view.holders(first)) & set(view.holders(second)))
 
 
 def existing(view: View, name: str) -> DataSet:
@@ -244,25 +255,18 @@ def _check_relatives(view: View, new: DataSet) -> None:
     """Refuse a set that shares units with one that it was not declared to share them with."""
     if not new.sketches:
         return
-    for old in view.sets.values():
-        if old.name == new.name:
-            continue
-        seen = [sketch for sketch in old.sketches if sketch.key == new.sketches[-1].key]
-        if not any(new.sketches[-1].overlap(sketch).common for sketch in seen):
+    for name in overlapping(view, new.sketches[-1]):
+        old = view.sets[name]
+        if name == new.name:
             continue
         if view.disjoint(new.name, old.name):
             raise Refused(
                 f"{new.name!r} and {old.name!r} share units, so they are not disjoint",
                 remedy=register_line(new.name, [old.name]),
             )
-        if not _related(view, new.name, old.name):
+        if not related(view, new.name, old.name):
             raise Refused(
                 f"{new.name!r} shares units with the registered {old.name!r}: releases on either "
                 "add up for the persons in both",
                 remedy=register_line(new.name, [*new.parents, old.name]),
             )
-
-
-def _related(view: View, first: str, second: str) -> bool:
-    """True if they have an ancestor, or one another, in common: there everything adds up."""
-    return bool(set(view.holders(first)) & set(view.holders(second)))
