@@ -10,7 +10,7 @@ from privet.govern.budget.amounts import Amount
 from privet.govern.budget.balance import Balance, Level
 from privet.govern.budget.filters import COMPOSITIONS, Budget, Terms, charge
 from privet.govern.budget.pins import Pin, adopt, check_pin, pin
-from privet.govern.budget.plan import Planned, PlanRow, plan
+from privet.govern.budget.planning import Planned, PlanRow, plan
 from privet.govern.budget.registry import Match, Registry
 from privet.govern.budget.sets import DataSet
 from privet.govern.budget.sketch import Overlap, Sketch, hash_key

@@ -12,7 +12,7 @@ from privet.govern.budget import totals
 from privet.govern.budget.balance import Balance, balance_of, left_of
 from privet.govern.budget.filters import Budget
 from privet.govern.budget.payload import count, payload_of, text
-from privet.govern.budget.plan import Planned, PlanRow, plan
+from privet.govern.budget.planning import Planned, PlanRow, plan
 from privet.govern.budget.sets import REGISTER, VERSION, DataSet, View, advance, from_payload
 from privet.govern.budget.sketch import Overlap, Sketch
 from privet.govern.ledger import Entry, Ledger, Transaction
