@@ -205,9 +205,13 @@ def _weights(sample_weight: Any, x: Array) -> Array:
         # Raised out here, where NumPy's error, which shows a cell, does not hang on as context.
         raise InvalidInput("sample_weight holds something that is no number",
                            bound="numbers that are not negative")
-    weight: Array = _check_sample_weight(
-        sample_weight, x, dtype=np.float64, ensure_non_negative=True
-    )
+    try:
+        weight: Array = _check_sample_weight(
+            sample_weight, x, dtype=np.float64, ensure_non_negative=True
+        )
+    except ValueError as error:  # its words name shapes and kinds, and no weight
+        raise InvalidInput(f"sample_weight cannot be used: {error}",
+                           bound="(n,) finite numbers that are not negative") from error
     if not weight.any():
         raise DataError("sample_weight is zero for every row",
                         bound="at least one weight that is not zero")

@@ -11,6 +11,7 @@ import threading
 import weakref
 from typing import Any
 
+from privet.entropy import secret_stream
 from privet.errors import OutOfBudget, Refused
 
 _known: weakref.WeakValueDictionary[str, FitCount] = weakref.WeakValueDictionary()
@@ -29,7 +30,7 @@ class FitCount:
         self._kind: str | None = None
         self._foreign = foreign
         self._process = os.getpid()
-        self._token = f"{self._process}-{id(self):x}"
+        self._token = secret_stream("count of fits").read(16).hex()
         if not foreign:
             _known[self._token] = self
 

@@ -25,6 +25,8 @@ from privet.protect.base import Facts, Model, Outcome, Rows, Watch, step
 if TYPE_CHECKING:
     from privet.protect.private import Private
 
+LARGEST_NOISE = 2**28
+"""Noise values that are drawn before the first step, at most: 2 GiB."""
 MOST = 64
 """Under add-remove, how many times the expected number of units may be present."""
 
@@ -35,7 +37,7 @@ def plan(
     """Settings, events and the parts of delta.
 
     Raises:
-        InvalidInput: a sampling rate was asked for.
+        InvalidInput: a sampling rate was asked for, or too many steps.
         InvalidBudget: the noise cannot be rounded safely.
     """
     if private.sampling_rate not in (None, 1):
@@ -65,6 +67,13 @@ def plan(
         # A step that the user gave is kept.
         settings = replace(settings, step_size=private.step_size, growth=1.0, shrinkage=1.0)
     draws_of_a_step = (facts.features + 1) * facts.outputs
+    if settings.steps * draws_of_a_step > LARGEST_NOISE:
+        raise InvalidInput(
+            "so many steps of so large a model need more noise than fits into memory",
+            value=settings.steps,
+            bound=f"steps <= {LARGEST_NOISE // draws_of_a_step}",
+            remedy="steps=None   # the default",
+        )
     draws = fits * (settings.steps * draws_of_a_step + facts.features)
     split = accounting.split_delta(epsilon, delta, draws)
     mu = accounting.mu_for(epsilon, split[accounting.MECHANISM], private.relation) / math.sqrt(fits)

@@ -181,6 +181,7 @@ TEXT: dict[str, Any] = {
     "large delta": (schema(), {"protect": pv.Private(epsilon=1.0, delta=0.5)}),
     "unknown class_weight": (schema(), {"class_weight": {"z": 1.0}}),
     "balanced": (schema(), {"class_weight": "balanced"}),
+    "more steps than memory": (schema(), {"protect": pv.Private(epsilon=1.0, steps=10**9)}),
     "noise that cannot be rounded": (schema(), {"protect": pv.Private(epsilon=1e-9, delta=1e-12)}),
 }
 

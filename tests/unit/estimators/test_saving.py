@@ -324,3 +324,13 @@ def test_neighbouring_data_under_equal_noise_differ_in_noised_parameters_only(
 
 def test_equal_data_and_noise_give_equal_bytes(tmp_path: Path) -> None:
     assert contents(Y, tmp_path)[2] == contents(Y, tmp_path)[2]
+
+
+def test_budgets_given_as_numpy_numbers_are_saved(tmp_path):
+    protect = pv.Private(np.float32(1), np.float32(1e-3), fits=np.int64(2), steps=np.int64(20))
+    assert (protect.fits, type(protect.fits), type(protect.epsilon)) == (2, int, float)
+    x = np.linspace(0, 1, 60)[:, None]
+    schema = pv.Schema.for_arrays([0.0], [1.0], classes=[0, 1])
+    model = pv.LogisticRegression(protect=protect, schema=schema).fit(x, (x[:, 0] > 0.5) * 1)
+    pv.save(model, tmp_path / "m.safetensors")
+    assert pv.load(tmp_path / "m.safetensors").protect == protect

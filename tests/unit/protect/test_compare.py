@@ -327,3 +327,18 @@ def test_epsilon_inside_a_stack_is_found() -> None:
     stack = JointGuarantee(parts=(NoGuarantee(), claim(2.0)))
     assert epsilon_of(stack) == 2.0
     assert epsilon_of(NoGuarantee()) is None
+
+
+@pytest.mark.parametrize("names", [["a"], ["a", "a", "a", "a"]])
+def test_one_person_cannot_be_split(names: list[str]) -> None:
+    import privet as pv
+
+    n = len(names)
+    cells = {"x": [0.5] * n, "y": (["p", "q"] * n)[:n], "who": names}
+    schema = {
+        "target": "y", "unit": {"column": "who", "max_rows": 4},
+        "columns": {"x": {"kind": "number", "bounds": [0, 1]},
+                    "y": {"kind": "category", "categories": ["p", "q"]}},
+    }  # fmt: skip
+    with pytest.raises(DataError, match="too small to be split"):
+        pv.compare(pv.read(cells, schema=schema), seeds=2)

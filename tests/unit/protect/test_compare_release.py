@@ -72,9 +72,10 @@ def test_named_releases_compose_as_the_accountant_composes_them(rate: float) -> 
                          accountant="test")  # fmt: skip
     named = replace(silent, events=(event,), delta_split=delta)
     pair, loose = composed([named] * 3), composed([silent] * 3)
-    assert pair is not None and loose is not None and pair[1] == loose[1]
+    assert pair is not None and loose is not None
+    assert pair[1] == 1e-5 < loose[1], "below 1 / units, as that of each of them is"
     true = epsilon_for(replace(event, count=60), pair[1])
-    assert true <= pair[0] <= true + 1e-4 < loose[0]
+    assert true <= pair[0] <= true + 1e-3
     assert composed([named, named, silent]) == loose, "one that names nothing hides the others"
 
 

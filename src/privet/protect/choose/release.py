@@ -34,11 +34,12 @@ def composed(claims: Sequence[DPGuarantee]) -> tuple[float, float] | None:
 
     # Formal guarantees
     * For releases that are (e_i, d_i)-DP for the same unit and relation, chosen adaptively or
-      not, the pair holds for all of them together. It is the smallest epsilon of three valid
-      ones at delta = 2 * sum(d_i): basic composition (Dwork & Roth 2014, Theorem 3.16); the
-      optimal composition of (e, d)-mechanisms (Kairouz, Oh & Viswanath 2015, Theorem 3.3)
-      through their dominating privacy loss distributions, rounded pessimistically; and, where
-      each names its releases, the composition of these, at what noise on a grid leaves of delta.
+      not, the pair holds for all of them together. Where each claim names its releases, epsilon
+      is that of all these releases at the greatest of the d_i, which like each of them is below
+      1 / units. Else delta is 2 * sum(d_i), which may not be, and epsilon the smaller of two
+      valid ones: basic composition (Dwork & Roth 2014, Theorem 3.16), and the optimal composition
+      of (e, d)-mechanisms (Kairouz, Oh & Viswanath 2015, Theorem 3.3) through their dominating
+      privacy loss distributions, rounded pessimistically.
     * Nothing is said about un-noised scores, nor about splits that are drawn by looking at
       labels: the pair counts the splits as fixed.
 
@@ -52,30 +53,35 @@ def composed(claims: Sequence[DPGuarantee]) -> tuple[float, float] | None:
     if not 0 < delta < 1:
         return basic, delta
     least = min(basic, _optimal(claims, delta))
-    return min(least, _of_events(claims, delta, least)), delta
+    return _of_events(claims, least) or (least, delta)
 
 
-def _of_events(claims: Sequence[DPGuarantee], delta: float, most: float) -> float:
-    """Epsilon of all releases that the claims name; infinite if they do not, or above `most`."""
+def _of_events(claims: Sequence[DPGuarantee], guess: float) -> tuple[float, float] | None:
+    """The pair of all releases that the claims name; None if some name none."""
     from privet.dp.accounting import GRID, MECHANISM, epsilon_for
 
     if any(not claim.events or set(claim.delta_split) != {MECHANISM, GRID} for claim in claims):
-        return math.inf
+        return None
     counts = Counter(event for claim in claims for event in claim.events)
     events = [replace(event, count=event.count * times) for event, times in counts.items()]
+    delta = max(claim.delta for claim in claims)
     drawn = sum(claim.delta_split[GRID] for claim in claims)
-    found = math.inf
-    for _ in range(2):
+    pair = None
+    for _ in range(8):
         # What noise on a grid adds grows with 1 + e^epsilon. It was counted at an epsilon of 0
-        # or more, and now has to be counted at that of all together, which is at most `most`.
-        grid = drawn * (1 + math.exp(min(most, 700))) / 2
+        # or more, and now has to be counted at one that all of them together do not exceed.
+        grid = drawn * (1 + math.exp(min(guess, 700))) / 2
         if grid >= delta:
+            return pair
+        found = epsilon_for(events, delta - grid, claims[0].relation)
+        if found > guess:
+            guess = 1.01 * found
+            continue
+        pair, near = (found, delta), guess - found < 1e-3 * found
+        if near:
             break
-        now = epsilon_for(events, delta - grid, claims[0].relation)
-        if now > most:
-            break
-        found = most = now
-    return found
+        guess = found
+    return pair
 
 
 def _optimal(claims: Sequence[DPGuarantee], delta: float) -> float:

@@ -52,9 +52,8 @@ def _split(rows: Rows, target: Target, seed: int, test_size: float) -> Split:
                 stratify=rows.y if _can_stratify(rows.y, target, test_size) else None,
             )
     except ValueError as error:
-        raise DataError(
-            f"the data are too small to split: {error}", remedy="more rows, or another test_size"
-        ) from error
+        raise _too_small(len(np.unique(rows.unit)) if rows.unit is not None else len(index),
+                         rows.facts.unit) from error
     _check_target(rows.y[train], target, "the training rows of a split")
     return Split(seed, np.sort(train), np.sort(test))
 
@@ -103,7 +102,20 @@ def _facts(facts: Facts, rows: int, units: int) -> Facts:
 
 
 def training_facts(facts: Facts, test_size: float) -> Facts:
-    """The facts of one split's training rows before it is drawn; the number of units is exact."""
+    """The facts of one split's training rows before it is drawn; the number of units is exact.
+
+    Raises:
+        DataError: nothing would be left to train on.
+    """
     units = facts.units or facts.rows
     kept = units - math.ceil(units * test_size)
+    if kept < 1:
+        raise _too_small(units, facts.unit)
     return _facts(facts, kept if facts.unit == "row" else facts.rows * kept // units, kept)
+
+
+def _too_small(units: int, unit: str) -> DataError:
+    what = "rows" if unit == "row" else f"different values of {unit!r}"
+    return DataError("the data are too small to be split into training and test rows",
+                     value=f"{units} {what}", bound="at least 2, and some for each side",
+                     remedy="more rows, or privet train instead of compare")
