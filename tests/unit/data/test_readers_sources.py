@@ -148,9 +148,13 @@ def test_a_query_may_not_write(tmp_path: Path) -> None:
     path = tmp_path / "t.duckdb"
     with duckdb.connect(str(path)) as con:
         con.execute("CREATE TABLE t AS SELECT 1 AS a")
-    with pytest.raises((DataError, InvalidInput)):
-        open_source(path, query="DROP TABLE t")
+    copied, attached = tmp_path / "copied.csv", tmp_path / "new.duckdb"
+    for query in ("DROP TABLE t", "DELETE FROM t RETURNING a", f"COPY t TO '{copied}'",
+                  f"ATTACH '{attached}' AS other", "SELECT 1; DROP TABLE t"):
+        with pytest.raises(InvalidInput, match="data are read only"):
+            open_source(path, query=query)
     assert _all(path) == {"a": [1]}
+    assert not copied.exists() and not attached.exists()
 
 
 def test_a_failing_cast_in_a_query_shows_no_cell(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from privet.data.readers.duck import (
     quoted,
     table_reader,
 )
+from privet.data.readers.query import require_reading
 from privet.errors import DataError, InvalidInput
 
 TEXT = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".tab")
@@ -150,13 +151,13 @@ def _database_reader(path: str, *, describe: str, query: str | None,
     if query is not None and table is not None:
         raise InvalidInput("query= and table= exclude each other", value=table,
                            remedy=f"privet.read({path!r}, table={table!r})")
+    if query is not None:
+        require_reading(query)
     with _opening(describe), connect(path) as con:
         if query is None:
             table = _table_of(con, path, table)
         rest = f"FROM ({query.rstrip().rstrip(';')}\n) AS data" if query else f"FROM {table}"
         rows = con.sql(query.rstrip().rstrip(";") if query else f"SELECT * FROM {table}")
-        if rows is None:
-            raise InvalidInput("the query returns no rows", value=query, remedy="SELECT ...")
         names, types = rows.columns, [str(kind) for kind in rows.types]
     what = f"query on {describe}" if query else f"table {table} of {describe}"
     return _own_reader(path, rest, names, types, names, what)
