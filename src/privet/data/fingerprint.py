@@ -110,7 +110,8 @@ def content_hash(data: Dataset, key: bytes) -> str:
     """
     if len(key) < KEY_BYTES:
         raise InvalidInput("the key of a content hash is too short", value=f"{len(key)} bytes",
-                           bound=f">= {KEY_BYTES} bytes")
+                           bound=f">= {KEY_BYTES} bytes",
+                           remedy="secrets.token_bytes(32)")
     inner = hashlib.shake_128(hmac.digest(key, _DOMAIN + b" rows", "sha256"))
     total, count = np.zeros(_LANES, dtype=np.uint64), 0
     for rows in _grouped(rows_bytes(data)):
