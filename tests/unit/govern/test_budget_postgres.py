@@ -13,6 +13,7 @@ from tests.unit.govern.budgets_helpers import COST, claim, fit, registered, sket
 from tests.unit.govern.test_budget_processes import spender, together
 
 pytest.importorskip("psycopg", reason="the driver psycopg is not installed")
+pytestmark = pytest.mark.slow  # a server is started
 server, url = test_ledger_postgres.server, test_ledger_postgres.url
 
 

@@ -19,6 +19,7 @@ from tests.unit.govern.test_ledger_processes import appender
 from tests.unit.govern.test_ledger_verify import changed
 
 pytest.importorskip("psycopg", reason="the driver psycopg is not installed")
+pytestmark = pytest.mark.slow  # a server is started
 
 
 @pytest.fixture(scope="module")
