@@ -44,8 +44,9 @@ def outcome(estimator: Any) -> tuple[set[str], set[str]]:
 def test_declared_bounds_in_the_clear(kind: Any) -> None:
     _, failed = outcome(kind())
     listed = set(private_checks.expected_failed_checks_with_schema(kind()))
-    # In the clear a weight is a repetition, and that check passes.
-    assert failed == listed - {"check_sample_weight_equivalence_on_dense_data"}
+    # In the clear a weight is a repetition, and a target that does not vary is refused.
+    passed = {"check_sample_weight_equivalence_on_dense_data", *private_checks.WITH_SCHEMA_NUMBER}
+    assert failed == listed - passed
 
 
 def private() -> Any:
@@ -77,7 +78,8 @@ def test_every_listed_check_exists_and_has_a_reason() -> None:
     from sklearn.utils import estimator_checks
 
     for table in (private_checks.WITHOUT_SCHEMA, private_checks.WITH_SCHEMA,
-                  private_checks.WITH_SCHEMA_CLASSES, private_checks.NOISE):
+                  private_checks.WITH_SCHEMA_CLASSES, private_checks.WITH_SCHEMA_NUMBER,
+                  private_checks.NOISE):
         for name, reason in table.items():
             assert hasattr(estimator_checks, name)
             assert len(reason.split()) > 5

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -16,7 +15,8 @@ from privet.cli.errors import explain
 from privet.cli.main import COMMANDS, cli
 from privet.errors import Cancelled, InvalidInput
 
-HEAVY = ("jax", "sklearn", "pandas", "polars", "scipy", "duckdb", "rich", "numpy", "pyarrow")
+HEAVY = ("jax", "sklearn", "pandas", "polars", "scipy", "duckdb", "rich", "numpy", "pyarrow",
+         "sqlalchemy", "cryptography", "jinja2")
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["compare", "--help"], []])
@@ -31,16 +31,6 @@ def test_help_imports_nothing_heavy(words: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stderr.strip().splitlines()[-1] == "[]"
-
-
-def test_help_comes_at_once() -> None:
-    def once() -> float:
-        started = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "privet", "--help"], check=True, capture_output=True)
-        return time.perf_counter() - started
-
-    # The best of three, because other programs may hold the processors for a moment.
-    assert min(once() for _ in range(3)) < 0.5
 
 
 def test_version(privet) -> None:
