@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -17,11 +16,10 @@ from typing import Any
 
 import click
 
+from privet.cli.wording import as_options, in_prose
 from privet.errors import Cancelled, PrivetError
 
 BUG, REFUSED, INTERRUPTED = 1, 2, 130
-
-_ARGUMENT = re.compile(r"(epsilon|delta|seeds|model)=\"?([\w.+-]+)\"?")
 
 
 def report(error: BaseException, words: Sequence[str]) -> int:
@@ -57,11 +55,10 @@ def explain(error: BaseException) -> tuple[int, dict[str, Any]]:
     if isinstance(error, PrivetError):
         value = error.value
         shown = value if isinstance(value, (str, int, bool, type(None))) else repr(value)
-        remedy = as_option(error.remedy)
-        message = str(error)
-        if error.remedy and remedy and error.remedy != remedy:
-            message = message.removesuffix(error.remedy) + remedy
-        parts = {"problem": error.problem, "value": shown, "bound": error.bound, "remedy": remedy}
+        problem, bound = in_prose(error.problem), error.bound and in_prose(error.bound)
+        remedy = error.remedy and as_options(error.remedy)
+        message = _message(error, problem, bound or "", remedy or "")
+        parts = {"problem": problem, "value": shown, "bound": bound, "remedy": remedy}
         return REFUSED, {"kind": kind, "message": message, **parts}
     if isinstance(error, click.ClickException):
         message = error.format_message()
@@ -79,14 +76,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def as_option(remedy: str | None) -> str | None:
-    """A line of Python as an option of the command line, where it is a single argument.
-
-    >>> as_option("delta=0.015")
-    '--delta 0.015'
-    """
-    found = _ARGUMENT.fullmatch(remedy or "")
-    return f"--{found[1]} {found[2]}" if found else remedy
+def _message(error: PrivetError, problem: str, bound: str, remedy: str) -> str:
+    """The error's own message with these parts in place of its own."""
+    message = str(error).replace(error.problem.rstrip("."), problem.rstrip("."), 1)
+    message = message.replace(error.bound or "", bound, 1)
+    return message.removesuffix(error.remedy) + remedy if error.remedy else message
 
 
 def _unexpected(error: BaseException) -> str:

@@ -12,6 +12,7 @@ from privet.errors import InvalidInput
 
 if TYPE_CHECKING:
     from privet.claims import DPGuarantee
+    from privet.cli.sources import Source
     from privet.data import Dataset, Schema
 
 
@@ -25,8 +26,9 @@ def command() -> None:
     """
 
 
-@command.command("draft", short_help="Write a first schema for a file.")
+@command.command("draft", short_help="Write a first schema for data.")
 @click.argument("data")
+@table_options
 @click.option("--out", metavar="FILE",
               help="The file to write. It is replaced if it exists. Default: standard output.")
 @click.option("--target", metavar="COLUMN",
@@ -48,25 +50,29 @@ def command() -> None:
               "left out of models otherwise.")
 @output_options
 def draft(
-    data: str, out: str | None, target: str | None, private: bool, epsilon: str | None,
-    delta: str | None, kinds: tuple[str, ...], keep_identifiers: bool, as_json: bool,
+    data: str, table: str | None, query: str | None, out: str | None, target: str | None,
+    private: bool, epsilon: str | None, delta: str | None, kinds: tuple[str, ...],
+    keep_identifiers: bool, as_json: bool,
 ) -> None:
-    """Write a first schema for a file, with a comment on every column that needs a look.
+    """Write a first schema for data, with a comment on every column that needs a look.
 
     Bounds and categories are copied from the data and marked so; private protections refuse
     them until a person has put in bounds known from the field, and has changed the mark to
     bounds_from = "domain". Columns that look like identifiers are left out of models.
 
-    DATA is a CSV or Parquet file, or demo:breast-cancer.
+    DATA is a CSV or Parquet file, demo:breast-cancer, or a database with --table or --query: a
+    DuckDB file, or an address such as postgresql://HOST/NAME.
 
     \b
     Examples:
       privet schema draft patients.csv --target outcome > patients.toml
+      privet schema draft visits.duckdb --table visits --target ill > visits.toml
       privet schema draft patients.csv --private --epsilon 0.5 --kind ill=no,yes --target ill
     """
     from privet.claims import to_json
     from privet.cli.console import print_json
     from privet.cli.files import writable, write_text
+    from privet.cli.sources import Source
 
     if not private and (given("epsilon") or given("delta") or kinds):
         raise InvalidInput("--epsilon, --delta and --kind mean nothing without --private",
@@ -76,9 +82,10 @@ def draft(
                            bound="--epsilon with a number above 0",
                            remedy="--private --epsilon 0.5")
     file = None if out is None else writable(out)
+    source = Source(data, target, table=table, query=query)
     found, guarantee = (
-        _private(data, target, str(epsilon), delta, _kinds(kinds, keep_identifiers)) if private
-        else (_plain(data, target, keep_identifiers), None)
+        _private(source, str(epsilon), delta, _kinds(kinds, keep_identifiers)) if private
+        else (_plain(source, keep_identifiers), None)
     )
     text = found.to_toml()
     if file is not None:
@@ -91,29 +98,25 @@ def draft(
     _advise(found, guarantee, file)
 
 
-def _plain(data: str, target: str | None, keep: bool) -> Schema:
-    from privet.cli.sources import source_of
+def _plain(source: Source, keep: bool) -> Schema:
+    from privet.cli.sources import open_rows
     from privet.data.drafting import draft as draft_schema
 
-    return draft_schema(source_of(data), drop_identifiers=not keep, target=target)
+    return draft_schema(open_rows(source), drop_identifiers=not keep, target=source.target)
 
 
 def _private(
-    data: str, target: str | None, epsilon: str, delta: str | None,
-    kinds: dict[str, str | list[str]],
+    source: Source, epsilon: str, delta: str | None, kinds: dict[str, str | list[str]]
 ) -> tuple[Schema, DPGuarantee]:
-    from pathlib import Path
-
-    from privet.cli.sources import source_of
-    from privet.data.readers import open_source
+    from privet.cli.sources import open_rows
 
     spent, failing = budget(epsilon), chance(delta)
     from privet.dp.draft import draft_private
     from privet.estimators.stewardship import admission
 
-    opened = open_source(source_of(data))
-    name, steward = admission(opened, Path(data).stem)
-    return draft_private(opened, epsilon=spent, delta=failing, target=target, kinds=kinds,
+    opened = open_rows(source)
+    name, steward = admission(opened, source.name or opened.describe)
+    return draft_private(opened, epsilon=spent, delta=failing, target=source.target, kinds=kinds,
                          steward=steward, data_set=name, purpose="bounds of a schema")
 
 
@@ -173,7 +176,8 @@ def check(
     from privet.cli.console import Heading, print_json, print_table, say
     from privet.cli.sources import Source, open_data
 
-    rows = open_data(Source(data, schema_option=schema_file, table=table, query=query))
+    source = Source(data, schema_option=schema_file, table=table, query=query)
+    rows = open_data(source)
     count, missing = _fit(rows)
     columns = [_column(column) for column in rows.schema.columns.values()]
     hints = _hints(rows)
@@ -183,7 +187,8 @@ def check(
         return
     headings = (Heading("column"), Heading("kind"), Heading("allowed"),
                 Heading("missing", rank=1), Heading("from", rank=2))
-    print_table(f"{schema_file} fits {data}: {count} rows", headings,
+    shown = data if source.name else rows.name  # an address may hold a password
+    print_table(f"{schema_file} fits {shown}: {count} rows", headings,
                 [tuple(column.values()) for column in columns])
     for hint in hints:
         say(hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from privet.errors import (
 
 if TYPE_CHECKING:
     from privet.data import Dataset, Schema
+    from privet.data.readers import Reader
     from privet.protect.base import Protection
 
 DEMO = "demo:"
@@ -45,6 +47,27 @@ class Source:
         return "://" in self.data
 
     @property
+    def words(self) -> str:
+        """The rows as one names them again on a command line; DATA for what may be secret."""
+        # Behind an @ or ? of an address there may have been a password, or be one.
+        secret = self.is_address and any(mark in self.data for mark in "@?")
+        named = (("--table", self.table), ("--query", self.query))
+        options = [f"{option} {shlex.quote(text)}" for option, text in named if text is not None]
+        return " ".join(["DATA" if secret else shlex.quote(self.data), *options])
+
+    @property
+    def name(self) -> str | None:
+        """What reports call the data; None leaves it to an address to name itself."""
+        if self.is_demo:
+            return self.data.removeprefix(DEMO)
+        return None if self.is_address else Path(self.data).stem
+
+    def draft_line(self, file: str) -> str:
+        """The line that drafts a schema for these rows."""
+        target = f" --target {shlex.quote(self.target)}" if self.target else ""
+        return f"privet schema draft {self.words}{target} > {shlex.quote(file)}"
+
+    @property
     def schema_file(self) -> str | None:
         """The schema's file: the one given, else the one of the same name beside the data."""
         if self.schema_option is not None:
@@ -55,8 +78,8 @@ class Source:
         return str(beside) if not self.is_address and beside.is_file() else None
 
 
-def load_schema(path: str) -> Schema:
-    """Read a schema file.
+def load_schema(path: str, source: Source) -> Schema:
+    """Read a schema file for these rows.
 
     Raises:
         SchemaError: there is no such file, or it cannot be read or parsed.
@@ -67,7 +90,7 @@ def load_schema(path: str) -> Schema:
     if not file.is_file():
         raise SchemaError("there is no such schema file", value=path,
                           bound="a TOML file written by 'privet schema draft'",
-                          remedy=f"privet schema draft DATA > {path}")
+                          remedy=source.draft_line(path))
     return Schema.load(file)
 
 
@@ -88,8 +111,25 @@ def source_of(data: str) -> Any:
         raise DataError("there is no such file", value=data,
                         bound="a CSV or Parquet file, a DuckDB file with --table, a database "
                         "address, or demo:breast-cancer",
-                        remedy=f"ls {Path(data).parent}")
+                        remedy=f"ls {shlex.quote(str(Path(data).parent))}")
     return data
+
+
+def open_rows(source: Source) -> Reader:
+    """Open the rows that the options describe, whatever they mean.
+
+    Raises:
+        DataError: the file does not exist or cannot be read.
+        InvalidInput: --table and --query do not fit it.
+    """
+    from privet.data.readers import open_source
+
+    try:
+        return open_source(source_of(source.data), query=source.query, table=source.table)
+    except (PermissionError, IsADirectoryError) as error:
+        raise DataError(f"the data cannot be read ({error.strerror})", value=source.data,
+                        bound="a file that you may read",
+                        remedy=f"ls -l {shlex.quote(source.data)}") from error
 
 
 def open_data(source: Source, *, schema: Schema | None = None) -> Dataset:
@@ -105,22 +145,17 @@ def open_data(source: Source, *, schema: Schema | None = None) -> Dataset:
     """
     from privet.data import read
 
-    rows = source_of(source.data)
+    rows = open_rows(source)
     if schema is None and source.schema_file is not None:
-        schema = load_schema(source.schema_file)
+        schema = load_schema(source.schema_file, source)
     try:
-        return read(rows, schema=schema, target=source.target, table=source.table,
-                    query=source.query,
-                    name=source.data.removeprefix(DEMO) if source.is_demo else None)
+        return read(rows, schema=schema, target=source.target, name=source.name)
     except UnknownColumn as error:
         if source.target is None or error.value != source.target:
             raise
         near = (error.remedy or "").partition('"')[2].rstrip('"')
         raise UnknownColumn(error.problem, value=error.value, bound=error.bound,
                             remedy=f"--target {near or 'COLUMN   # one of these'}") from error
-    except (PermissionError, IsADirectoryError) as error:
-        raise DataError(f"the data cannot be read ({error.strerror})", value=source.data,
-                        bound="a file that you may read", remedy=f"ls -l {source.data}") from error
 
 
 def _breast_cancer() -> dict[str, Any]:
@@ -171,15 +206,11 @@ def missing_bounds(source: Source, problem: str, lines: Sequence[str] = ()) -> M
         problem: what is wrong.
         lines: what the schema lacks, ready to paste and fill in.
     """
-    data = "DATA" if source.is_address else source.data
-    name = "data" if source.is_address else Path(source.data).stem
-    target = f" --target {source.target}" if source.target else ""
-    schema = source.schema_file or f"{name}.toml"
-    steps = [] if source.schema_file else [f"privet schema draft {data}{target} > {schema}"]
+    schema = source.schema_file or f"{source.name or 'data'}.toml"
+    steps = [] if source.schema_file else [source.draft_line(schema)]
     steps += [f"add to {schema}: {line}" for line in lines] or [
               f"edit the bounds in {schema}, then write bounds_from = \"domain\" there"]
-    steps += [
-              f"run this again with --schema {schema}   (or with --protect plain)"]
+    steps += [f"run this again with --schema {shlex.quote(schema)}   (or with --protect plain)"]
     return MissingBounds(
         problem,
         bound="a schema with bounds known from the field, or found by "

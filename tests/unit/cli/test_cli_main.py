@@ -134,7 +134,7 @@ def test_a_broken_file_is_no_interrupt(privet, monkeypatch: pytest.MonkeyPatch) 
     ('model="logistic"', "--model logistic"),
     ("epsilon=1e-3", "--epsilon 1e-3"),
     ("bounds = [0, 100]", "bounds = [0, 100]"),
-    ("pv.Private(epsilon=1.0)", "pv.Private(epsilon=1.0)"),
+    ("pv.Private(epsilon=1.0)", "--epsilon 1.0"),
     (None, None),
 ])  # fmt: skip
 def test_lines_of_python_become_options(line: str | None, option: str | None) -> None:
