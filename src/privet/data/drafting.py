@@ -3,6 +3,10 @@
 A draft reads private rows, and its bounds and categories are values of theirs: the file says so
 at its top, every such column is marked `bounds_from = "data"`, and private protections refuse
 it until a person has replaced them. `privet.dp.draft.draft_private` writes one that may be used.
+
+What a person has no cause to replace must be no function of the cells either, or it would reach
+the model: one missing value would add a column to it. So every feature gets a level for missing
+values, every number is of kind "number", and only the kind itself remains to be confirmed.
 """
 
 from __future__ import annotations
@@ -23,6 +27,8 @@ from privet.data.values import POINTS, Array, Batch, label
 
 FROM_DATA = "taken from the data: NOT private; replace by domain knowledge"
 """The comment above every column whose bounds or categories are values of private rows."""
+CONFIRM = "kind taken from the data: confirm it by what the column means"
+"""The comment above every column: which kind it has is a guess from private rows."""
 COMMAS = f"numbers with a decimal comma are read as text; write them with a point:\n{POINTS}"
 """The comment above a column that is text because of its commas."""
 FEW = 20
@@ -76,7 +82,15 @@ def _top(describe: str, names: Sequence[str]) -> str:
         "rows.\n"
         "Keep it where the data are kept until you have replaced every value that is marked\n"
         '"taken from the data" by what is known without looking at the rows; then write\n'
-        f'bounds_from = "domain".\n{UNIT_HINT}'
+        'bounds_from = "domain".\n'
+        "Kinds are taken from the data too: what is a number, a category, an identifier or "
+        "ignored\n"
+        "was guessed from cells and counts. Confirm each by what the column means.\n"
+        'Every number is of kind "number": write "integer" where only whole ones can stand. '
+        "Every\n"
+        'feature has missing = "level", whether a value is missing or not: take it away where '
+        "none\n"
+        f"can ever be, whatever these rows say.\n{UNIT_HINT}"
     )
 
 
@@ -158,19 +172,20 @@ def _settled(column: Column, look: _Look, *, drop: bool, is_target: bool) -> Col
     reason = None if is_target or not seen.seen else identifies(seen)
     if reason is not None and drop:
         return Column(column.name, "identifier", bounds_from="data",
-                      comment=f"looks like {reason}: left out of models")
+                      comment=f"looks like {reason}: left out of models\n{CONFIRM}")
     suspicion = [f"looks like {reason}: consider kind = \"identifier\""] if reason else []
-    if not seen.seen:
-        note = "no value in any row: ignored"
-        return replace(column, kind="ignore", comment=note)
-    if column.kind == "identifier":  # infer's word for too many different texts
-        note = "\n".join([*suspicion, _why_ignored(seen)])
-        return Column(column.name, "ignore", bounds_from="data", comment=note)
-    if column.kind == "category" and not is_target and seen.share(is_date) >= _MOSTLY:
+    dates = column.kind == "category" and not is_target and seen.share(is_date) >= _MOSTLY
+    # infer's word for too many different texts is identifier
+    if not seen.seen or column.kind == "identifier" or dates:
+        why = _why_ignored(seen) if seen.seen else "no value in any row: ignored"
         return Column(column.name, "ignore", bounds_from="data",
-                      comment="\n".join([*suspicion, _why_ignored(seen)]))
-    lines = suspicion + _comments(column, look)
-    return replace(column, comment="\n".join(lines) or None)
+                      comment="\n".join([*suspicion, why, CONFIRM]))
+    return replace(
+        column,
+        kind="number" if column.is_numeric else column.kind,
+        missing="drop-row" if is_target else "level",
+        comment="\n".join([*suspicion, *_comments(column, look), CONFIRM]),
+    )
 
 
 def _why_ignored(seen: Evidence) -> str:
@@ -189,8 +204,6 @@ def _comments(column: Column, look: _Look) -> list[str]:
         lines.append(f"bounds {FROM_DATA}")
     if column.categories is not None:
         lines.append(f"categories {FROM_DATA}")
-    if column.missing == "level":
-        lines.append("some values are missing: they get a level of their own")
     if column.kind == "integer" and look.codes is not None and len(look.codes) >= 2:
         codes = sorted(int(code) for code in look.codes)
         lines.append("few different values: if they are codes rather than amounts, write")

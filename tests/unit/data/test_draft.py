@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from privet.data import Dataset, Schema, read
-from privet.data.drafting import FROM_DATA, draft
+from privet.data.drafting import CONFIRM, FROM_DATA, draft
 from privet.data.readers import open_source
 from privet.data.values import POINTS
 from privet.errors import DataError, UnknownColumn
@@ -45,8 +45,8 @@ def found() -> Schema:
 @pytest.mark.parametrize(
     ("name", "kind"),
     [("patient_id", "identifier"), ("name", "identifier"), ("contact", "identifier"),
-     ("birthday", "identifier"), ("visit", "ignore"), ("age", "integer"), ("dose", "number"),
-     ("ward", "category"), ("grade", "integer"), ("smoker", "boolean"), ("note", "ignore"),
+     ("birthday", "identifier"), ("visit", "ignore"), ("age", "number"), ("dose", "number"),
+     ("ward", "category"), ("grade", "number"), ("smoker", "boolean"), ("note", "ignore"),
      ("empty", "ignore"), ("outcome", "category")],
 )
 def test_kinds(found: Schema, name: str, kind: str) -> None:
@@ -63,10 +63,41 @@ def test_bounds_and_categories_are_the_datas_own_and_marked(found: Schema) -> No
         assert found.columns[name].bounds_from == "data"
 
 
-def test_missing_values_are_declared_where_there_are_some(found: Schema) -> None:
+def test_missing_values_are_declared_whether_there_are_some_or_not(found: Schema) -> None:
     rules = {name: column.missing for name, column in found.columns.items() if column.is_used}
-    assert rules == {"age": "refuse", "dose": "level", "ward": "level", "grade": "refuse",
-                     "smoker": "refuse", "outcome": "refuse"}
+    assert rules == {"age": "level", "dose": "level", "ward": "level", "grade": "level",
+                     "smoker": "level", "outcome": "drop-row"}
+
+
+def _edited(path: Path, bounds: str) -> str:
+    """The draft's declarations without comments, once its bounds are replaced."""
+    lines = draft(path, target="stay").to_toml().splitlines()
+    bare = [line.partition("#")[0].rstrip() for line in lines]
+    return "\n".join(bounds if line.startswith("bounds =") else line for line in bare if line)
+
+
+@pytest.mark.parametrize(("place", "cell"), [
+    (0, ""), (0, "41.5"), (1, ""), (2, ""), (3, ""), (3, "7.5"),
+])
+def test_one_cell_of_one_person_shows_in_no_declaration(
+    tmp_path: Path, place: int, cell: str
+) -> None:
+    rows = [[str(20 + i % 50), "abc"[i % 3], "yes" if i % 2 else "no", str(i % 40)]
+            for i in range(ROWS)]
+    texts = []
+    for changed in (rows[7][place], cell):
+        rows[7][place] = changed
+        path = tmp_path / "rows.csv"
+        path.write_text("\n".join(["age,ward,smoker,stay", *map(",".join, rows)]) + "\n")
+        texts.append(_edited(path, "bounds = [0, 120]"))
+    assert texts[0] == texts[1]
+    assert 'kind = "number"' in texts[0] and "bounds = [0, 120]" in texts[0]
+
+
+def test_kinds_are_said_to_be_guesses_from_the_data(found: Schema) -> None:
+    assert "Kinds are taken from the data too" in str(found.comment)
+    for column in found.columns.values():
+        assert CONFIRM in str(column.comment)
 
 
 def test_reasons_and_suggestions_stand_in_the_comments(found: Schema) -> None:
@@ -76,7 +107,7 @@ def test_reasons_and_suggestions_stand_in_the_comments(found: Schema) -> None:
     assert "free text" in str(found.columns["note"].comment)
     assert "no value" in str(found.columns["empty"].comment)
     assert 'kind = "category", categories = [1, 2, 3]' in str(found.columns["grade"].comment)
-    assert "category" not in str(found.columns["age"].comment)
+    assert "categories" not in str(found.columns["age"].comment)
 
 
 def test_the_file_admits_at_its_top_that_it_is_private(found: Schema, tmp_path: Path) -> None:
@@ -103,7 +134,7 @@ def test_the_draft_encodes_the_rows_it_was_drafted_from(found: Schema) -> None:
 
 def test_identifiers_may_be_kept_but_the_suspicion_stays() -> None:
     kept = draft(_people(), target="outcome", drop_identifiers=False)
-    assert kept.columns["patient_id"].kind == "integer"
+    assert kept.columns["patient_id"].kind == "number"
     assert kept.columns["contact"].kind == "ignore"  # too many texts for a category
     for name in ("patient_id", "contact", "birthday"):
         assert 'consider kind = "identifier"' in str(kept.columns[name].comment)
@@ -144,7 +175,7 @@ def test_lists_and_sentences_with_commas_are_no_decimal_commas() -> None:
 def test_the_target_is_never_taken_for_an_identifier() -> None:
     table = {"age": np.arange(50) * 1.5, "patient_id": np.arange(50)}
     assert draft(table).columns["patient_id"].kind == "identifier"
-    assert draft(table, target="patient_id").columns["patient_id"].kind == "integer"
+    assert draft(table, target="patient_id").columns["patient_id"].kind == "number"
 
 
 def test_batches_do_not_change_the_draft(tmp_path: Path) -> None:
@@ -163,7 +194,7 @@ def test_numbers_beyond_any_bound_do_not_stop_a_draft() -> None:
     found = draft({"huge": huge, "infinite": infinite, "mixed": np.array([10**400, "x"] * 30)})
     low, high = found.columns["huge"].bounds or (0.0, 0.0)
     assert np.isfinite([low, high]).all() and low < 3 < high
-    assert found.columns["infinite"].kind in ("integer", "number")
+    assert found.columns["infinite"].kind == "number"
 
 
 @pytest.mark.parametrize("cell", ["roe@example.org", "1980-01-31", "long " * 14])
