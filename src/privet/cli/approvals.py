@@ -15,10 +15,8 @@ from privet.cli.options import (
     budget,
     chance,
     data_options,
-    delta_option,
-    model_option,
     output_options,
-    purpose_option,
+    training_options,
 )
 from privet.cli.policy import load_key
 from privet.errors import InvalidInput, Refused, one_of
@@ -57,14 +55,7 @@ class Asking:
 
 @click.command("request", short_help="Ask for the approvals that a training needs.")
 @data_options
-@click.option("--protect", default="private", show_default=True, metavar="NAME",
-              help="The protection: private trains under differential privacy, plain in the "
-              "clear.")
-@click.option("--epsilon", default="1", show_default=True, metavar="NUMBER",
-              help="The privacy budget of private. Smaller is more private; 1 is a common choice.")
-@delta_option
-@model_option
-@purpose_option
+@training_options
 @click.option("--reason", required=True, metavar="TEXT",
               help="Why it should be approved, for those who decide.")
 @click.option("--html", "html_file", metavar="FILE",

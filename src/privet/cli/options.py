@@ -81,6 +81,23 @@ def model_option(command: Command) -> Command:
     )(command)
 
 
+def training_options(command: Command) -> Command:
+    """Add what says how one model is trained: --protect, --epsilon, --delta, --model, --purpose."""
+    for option in (
+        purpose_option,
+        model_option,
+        delta_option,
+        click.option("--epsilon", default="1", show_default=True, metavar="NUMBER",
+                     help="The privacy budget of private. Smaller is more private; 1 is a common "
+                     "choice."),
+        click.option("--protect", default="private", show_default=True, metavar="NAME",
+                     help="The protection: private trains under differential privacy, plain in "
+                     "the clear."),
+    ):
+        command = option(command)
+    return command
+
+
 def names(text: str) -> list[str]:
     """Read protections from "plain,private".
 

@@ -12,25 +12,16 @@ from privet.cli.options import (
     budget,
     chance,
     data_options,
-    delta_option,
     given,
-    model_option,
     output_options,
-    purpose_option,
+    training_options,
 )
 from privet.errors import InvalidInput, one_of
 
 
 @click.command("train", short_help="Train one model and save it.")
 @data_options
-@click.option("--protect", default="private", show_default=True, metavar="NAME",
-              help="The protection: private trains under differential privacy, plain in the "
-              "clear.")
-@click.option("--epsilon", default="1", show_default=True, metavar="NUMBER",
-              help="The privacy budget of private. Smaller is more private; 1 is a common choice.")
-@delta_option
-@model_option
-@purpose_option
+@training_options
 @click.option("--out", required=True, metavar="MODEL",
               help="The file to write, for example model.safetensors. It is replaced if it "
               "exists.")
