@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -107,7 +108,7 @@ def _loaded(model: str, proba: bool) -> Any:
     if not Path(model).is_file():
         raise InvalidInput("there is no such model", value=model,
                            bound="a file written by 'privet train'",
-                           remedy=f"privet train DATA --target COLUMN --out {model}")
+                           remedy=f"privet train DATA --target COLUMN --out {shlex.quote(model)}")
     estimator = load(model)
     if proba and not hasattr(estimator, "predict_proba"):
         raise InvalidInput("this model predicts a number, which has no probabilities",
@@ -115,7 +116,7 @@ def _loaded(model: str, proba: bool) -> Any:
     if estimator.schema_ is None:
         raise InvalidInput("this model was trained on bare arrays and knows no columns",
                            value=model, bound="a model trained with a schema",
-                           remedy="pv.load(model).predict(X)   # in Python")
+                           remedy="privet train DATA --schema FILE --out MODEL")
     return estimator
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,9 +117,28 @@ def _private(
     from privet.estimators.stewardship import admission
 
     opened = open_rows(source)
+    _require_kinds(kinds, opened.columns, source.name or opened.describe)
     name, steward = admission(opened, source.name or opened.describe)
     return draft_private(opened, epsilon=spent, delta=failing, target=source.target, kinds=kinds,
                          steward=steward, data_set=name, purpose="bounds of a schema")
+
+
+def _require_kinds(
+    kinds: dict[str, str | list[str]], known: Sequence[str], data: str
+) -> None:
+    """Refuse a column that is declared but not there, before anything is spent.
+
+    Raises:
+        UnknownColumn: naming the one that was probably meant.
+    """
+    from privet.data.names import close_names, unknown_column
+
+    for name, kind in kinds.items():
+        if name not in known:
+            meant = (close_names(name, known) or ["COLUMN"])[0]
+            option = f"{meant}={kind if isinstance(kind, str) else ','.join(kind)}"
+            raise unknown_column(name, known, where=f"--kind names what is not there: {data} has",
+                                 remedy=f"--kind {shlex.quote(option)}")
 
 
 def _kinds(options: tuple[str, ...], keep_identifiers: bool) -> dict[str, str | list[str]]:

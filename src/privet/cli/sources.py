@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from privet.data.names import close_names, unknown_column
+from privet.data.tomlfile import heading
 from privet.errors import (
     DataError,
     InvalidInput,
@@ -146,8 +148,11 @@ def open_data(source: Source, *, schema: Schema | None = None) -> Dataset:
     from privet.data import read
 
     rows = open_rows(source)
-    if schema is None and source.schema_file is not None:
+    if schema is not None:
+        _require_read(schema, rows, source)
+    elif source.schema_file is not None:
         schema = load_schema(source.schema_file, source)
+        _require_declared(schema, rows, source)
     try:
         return read(rows, schema=schema, target=source.target, name=source.name)
     except UnknownColumn as error:
@@ -156,6 +161,43 @@ def open_data(source: Source, *, schema: Schema | None = None) -> Dataset:
         near = (error.remedy or "").partition('"')[2].rstrip('"')
         raise UnknownColumn(error.problem, value=error.value, bound=error.bound,
                             remedy=f"--target {near or 'COLUMN   # one of these'}") from error
+
+
+def _require_read(schema: Schema, rows: Reader, source: Source) -> None:
+    """Refuse data that lack a column which a saved model reads.
+
+    Raises:
+        UnknownColumn: naming it, and what the data must have.
+    """
+    names = [column.name for column in schema.features]
+    missing = [name for name in names if name not in rows.columns]
+    if not missing:
+        return
+    wanted = ", ".join(f'"{name}"' for name in names)
+    remedy = ",".join(names) + "   # the header, in any order, above the rows"
+    if source.query is not None:
+        remedy = "--query " + shlex.quote(f"SELECT {wanted} FROM ...")
+    elif source.table is not None or source.is_address:
+        remedy = "--query " + shlex.quote(f"SELECT {wanted} FROM {source.table or '...'}")
+    raise unknown_column(missing[0], rows.columns, remedy=remedy,
+                         where=f"{source.name or rows.describe}, which the model reads, has")
+
+
+def _require_declared(schema: Schema, rows: Reader, source: Source) -> None:
+    """Refuse a schema that declares a feature or a target which the data lack.
+
+    Raises:
+        UnknownColumn: naming it, and what to change in the schema's file.
+    """
+    target = [] if schema.target is None else [schema.target.name]
+    for name in [*(column.name for column in schema.features), *target]:
+        if name not in rows.columns:
+            near = close_names(name, rows.columns)
+            file, wrong = source.schema_file, heading(name)
+            remedy = (f"{heading(near[0])}   # in {file}, instead of {wrong}" if near
+                      else f"{file} without {wrong}, or data that have the column")
+            raise unknown_column(name, rows.columns, remedy=remedy,
+                                 where=f"{source.name or rows.describe} has")
 
 
 def _breast_cancer() -> dict[str, Any]:

@@ -12,6 +12,9 @@ _CALLS = frozenset({"arguments", "privet.read", "pv.Private"})
 """What these arguments may be given to: nothing, or what the commands call."""
 _NAMED = re.compile(r"(?<![\w.])(query|table)=(?=[\s,;]|$)")
 
+_FRAME = re.compile(r"(pandas|polars)\.(\w+\(.+\))   # and give the frame")
+"""Reading by a package whose frames are for Python alone."""
+
 
 def in_prose(text: str) -> str:
     """A sentence with the arguments of Python in it as options.
@@ -30,12 +33,15 @@ def as_options(remedy: str) -> str:
     >>> as_options("privet.read('x.duckdb', table='visits of 2020')")
     "--table 'visits of 2020'"
     """
+    frame = _FRAME.fullmatch(remedy)
+    if frame:
+        return _conversion(*frame.groups())
     code, mark, note = remedy.partition("   # ")
     for source in (code, f"arguments({code})"):
         options = _options(source)
         if options is not None:
             return options + mark + in_prose(note)
-    return remedy
+    return code + mark + in_prose(note)
 
 
 def _options(source: str) -> str | None:
@@ -50,6 +56,10 @@ def _options(source: str) -> str | None:
         return _place(call) + "   # without --query and --table"
     words = []
     for keyword in call.keywords:
+        if keyword.arg == "kinds" and isinstance(keyword.value, ast.Dict):
+            kinds = ast.literal_eval(keyword.value)
+            words += [f"--kind {shlex.quote(f'{name}={kind}')}" for name, kind in kinds.items()]
+            continue
         if keyword.arg not in _OPTIONS or not isinstance(keyword.value, ast.Constant):
             return None
         # Numbers as they are written: 1e-5 is not 1e-05 to the eye.
@@ -58,6 +68,12 @@ def _options(source: str) -> str | None:
         text = value if isinstance(value, str) else written
         words.append(f"--{keyword.arg} {shlex.quote(text)}")
     return " ".join(words) or None
+
+
+def _conversion(package: str, call: str) -> str:
+    """The shell's line for what Python does with a frame: a file that the commands read."""
+    made = "to_csv('data.csv', index=False)" if package == "pandas" else "sink_csv('data.csv')"
+    return f"python -c {shlex.quote(f'import {package}; {package}.{call}.{made}')}"
 
 
 def _place(call: ast.Call) -> str:

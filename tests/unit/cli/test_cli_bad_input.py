@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from tests.unit.cli.cli_helpers import SCHEMA, Run, rows
@@ -222,3 +223,63 @@ def test_no_rows_to_predict_for_are_refused(privet, tmp_path: Path, words: list[
 def test_a_file_that_is_no_model(privet, tmp_path: Path, patients: Path) -> None:
     done = privet("predict", patients, patients)
     refused(done, tmp_path, "patients.csv")
+
+
+def told(done: Run) -> str:
+    """The line that the message says to write."""
+    assert done.code == 2, done
+    return done.err.rstrip("\n").partition("  write: ")[2]
+
+
+def test_data_that_lack_a_column_of_the_model(privet, tmp_path: Path) -> None:
+    put(tmp_path, rows(), SCHEMA)
+    assert privet("train", "patients.csv", "--protect", "plain", "--out", "m").code == 0
+    (tmp_path / "new.csv").write_text("age,town\n41,Bern\n")
+    done = privet("predict", "m", "new.csv", "--out", "p.csv")
+    assert told(done) == "age,city   # the header, in any order, above the rows"
+    assert "new, which the model reads, has no such column; got 'city'" in done.err
+    with duckdb.connect(str(tmp_path / "new.duckdb")) as con:
+        con.execute("CREATE TABLE new AS SELECT 41 AS age, 'Bern' AS town")
+    done = privet("predict", "m", "new.duckdb", "--table", "new")
+    assert told(done) == """--query 'SELECT "age", "city" FROM new'"""
+    done = privet("predict", "m", "new.duckdb", "--query", "SELECT age FROM new")
+    assert told(done) == """--query 'SELECT "age", "city" FROM ...'"""
+
+
+@pytest.mark.parametrize(("declared", "said"), [
+    ("Age", "[columns.age]   # in patients.toml, instead of [columns.Age]"),
+    ("weight", "patients.toml without [columns.weight], or data that have the column"),
+])  # fmt: skip
+def test_a_schema_for_other_data_says_what_to_change_in_it(
+    privet, tmp_path: Path, declared: str, said: str
+) -> None:
+    put(tmp_path, rows(), SCHEMA.replace("[columns.age]", f"[columns.{declared}]"))
+    for words in (["compare"], ["train", "--out", "m"], ["schema", "check", "patients.toml"]):
+        assert told(privet(*words, "patients.csv")) == said
+
+
+def test_a_budget_without_delta_enough_is_told_as_options(privet, tmp_path: Path) -> None:
+    put(tmp_path, rows(), SCHEMA)
+    done = privet("train", "patients.csv", "--delta", "1e-300", "--epsilon", "1e-9", "--out", "m")
+    assert told(done).startswith("--epsilon ") and " --delta " in told(done)
+    assert "epsilon=" not in told(done) and "delta=" not in told(done)
+
+
+@pytest.mark.parametrize(("kind", "said"), [
+    ("nope=number", "--kind COLUMN=number"),
+    ("agee=number", "--kind age=number"),
+    ("ilL=no, not known", "--kind 'ill=no,not known'"),
+])  # fmt: skip
+def test_a_kind_of_no_column_says_what_to_write(
+    privet, tmp_path: Path, kind: str, said: str
+) -> None:
+    put(tmp_path, rows(), SCHEMA)
+    done = privet("schema", "draft", "patients.csv", "--private", "--epsilon", "1", "--kind", kind)
+    assert told(done) == said
+
+
+def test_private_draft_without_a_number_says_how_to_declare_one(privet, tmp_path: Path) -> None:
+    put(tmp_path, ["city", "Bern", "Chur"], SCHEMA)
+    done = privet("schema", "draft", "patients.csv", "--private", "--epsilon", "1", "--kind",
+                  "city=Bern,Chur")  # fmt: skip
+    assert told(done) == "--kind age=number"
