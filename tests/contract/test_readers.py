@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gzip
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from privet.data import Encoder, Schema
+from privet.data.drafting import draft
 from privet.data.readers import open_source
 from privet.data.source import Source
 from privet.data.values import Batch
@@ -178,3 +181,38 @@ def test_two_scans_run_at_once(forms: dict[str, Any], form: str) -> None:
     source = _opened(forms, form)
     for one, other in zip(source.batches(size=SIZE), source.batches(size=SIZE), strict=True):
         _assert_equal(one, other)
+
+
+FAR = [10**20, -(2**63) - 1, 7, None, 10**400, -(10**330)]
+"""Whole numbers beyond 64 bits and beyond float64, beside a small one and none."""
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv", "csv.gz", "pandas", "structured"])
+@pytest.mark.parametrize("cells", [FAR, FAR[:3], FAR[:1], [2**63, 2**64 - 1],
+                                   [1.5, np.inf, -np.inf, None]])
+def test_numbers_of_any_size_are_numbers_in_every_source(
+    tmp_path: Path, form: str, cells: list[Any]
+) -> None:
+    pd = pytest.importorskip("pandas")
+    values = np.array(cells, dtype=object)
+    sign = {np.inf: "1.0e400", -np.inf: "-2e+308", None: ""}
+    lines = "\n".join(["a,b", *(f"{sign.get(v, v)},x" for v in cells)]) + "\n"
+    path = tmp_path / f"t.{form}"
+    if form == "csv.gz":
+        path.write_bytes(gzip.compress(lines.encode()))
+    elif form in ("csv", "tsv"):
+        path.write_text(lines.replace(",", "\t") if form == "tsv" else lines)
+    record = np.empty(len(values), dtype=[("a", object)])
+    record["a"] = values
+    source = {"pandas": pd.DataFrame({"a": values}), "structured": record}.get(form, path)
+    (found,), (wanted,) = (
+        list(open_source(place).batches(["a"])) for place in (source, {"a": values})
+    )
+    _assert_equal(found, wanted)
+    assert {type(v) for v in found["a"].tolist()} <= {int, float, type(None)}
+    column = Schema.parse({"columns": {"a": {"kind": "number", "bounds": [-1, 1],
+                                             "missing": "level"}}})
+    encoded = Encoder(column).encode(found)
+    assert np.isfinite(encoded).all()
+    assert encoded[0].tolist() == [1.0, 0.0]
+    assert draft(source).columns["a"].kind in ("number", "identifier")

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import math
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -177,9 +176,7 @@ def _settled(text: str) -> str:
     if text == "-0":
         return "0"
     if _NUMBER.fullmatch(text):
-        number = float(text)
-        kept = math.isfinite(number) or text.lstrip("-") == "inf"
-        return str(label(number)) if kept else text
+        return str(label(float(text)))
     stamp = _STAMP.fullmatch(text)
     return text if stamp is None else _time(**stamp.groupdict())
 

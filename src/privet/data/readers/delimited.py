@@ -9,8 +9,10 @@ meaning of a cell depends on that cell alone:
 
 * blank, NULL, null, NA, NaN, nan (quoted or not): missing;
 * true, True, TRUE, false, False, FALSE: a truth value;
-* a whole number without plus sign or leading zeros that fits 64 bits: that integer;
-* a decimal number with a point, or a signed exponent (1.5, .5, 1e-05), inf, -inf: that float;
+* a whole number without plus sign or leading zeros: that integer, of up to 4,300 digits (more
+  are text to Python, and as far out as infinity to a column of numbers);
+* a decimal number with a point, or a signed exponent (1.5, .5, 1e-05), inf, -inf: that float,
+  infinite where it lies beyond float64;
 * everything else: text as it stands, so 007, +49301234, 1,5 and 12e4 keep their characters.
 
 Only the array type of a batch follows from its cells together; `values.label` and
@@ -43,13 +45,15 @@ from privet.errors import DataError
 
 _HEAD = 1 << 20
 _SEPARATORS = (",", ";", "\t", "|")
-_WHOLE = r"-?(0|[1-9][0-9]{0,18})"
+_WHOLE = r"-?(0|[1-9][0-9]*)"
+_MOST_DIGITS = 4300  # of an int that Python reads from text and writes as text
 _MANTISSA = r"((0|[1-9][0-9]*)\.[0-9]*|\.[0-9]+)"
 DECIMAL = rf"-?({_MANTISSA}([eE][+-]?[0-9]+)?|(0|[1-9][0-9]*)[eE][+-][0-9]+|inf)"
 """A pattern of the text that is read as a float."""
 TRUTH = "true|True|TRUE|false|False|FALSE"
 """A pattern of the text that is read as a truth value."""
 _EXACT = 2**53
+_LARGE = 3  # the place of larger whole numbers among the parts of a cell
 
 
 class Layout(NamedTuple):
@@ -179,7 +183,8 @@ def _separator(head: str) -> str:
 
 
 def cell_field(column: str, *, width: int) -> Field[list[Array]]:
-    """Four parts of a text column: whole numbers, decimals, truths, and the rest as text.
+    """Five parts of a text column: whole numbers of 64 bits, decimals, truths, larger whole
+    numbers as text, and the rest as text.
 
     Args:
         column: the cells of `width` columns, row by row.
@@ -190,21 +195,20 @@ def cell_field(column: str, *, width: int) -> Field[list[Array]]:
     decimal = f"regexp_full_match({bare}, {text(DECIMAL)})"
     whole = f"CASE WHEN {number} THEN TRY_CAST({bare} AS BIGINT) END"
     float_ = f"CASE WHEN {decimal} THEN TRY_CAST({bare} AS DOUBLE) END"
-    # A finite literal too large for a double stays text.
-    float_ = f"CASE WHEN isfinite({float_}) OR ltrim({bare}, '-') = 'inf' THEN {float_} END"
+    large = f"CASE WHEN {number} AND ({whole}) IS NULL THEN {bare} END"
     # Patterns, no IN: DuckDB makes a join of a longer list, and a join loses the rows' order.
     truth = f"regexp_full_match({bare}, {text(TRUTH)})"
     truth = f"CASE WHEN {truth} THEN TRY_CAST({bare} AS BOOLEAN) END"
     marks = text("|".join(sorted(MARKS)))
     rest = (
-        f"CASE WHEN NOT regexp_full_match({bare}, {marks}) AND ({whole}) IS NULL "
+        f"CASE WHEN NOT regexp_full_match({bare}, {marks}) AND NOT {number} "
         f"AND ({float_}) IS NULL AND ({truth}) IS NULL THEN {column} END"
     )
 
     def build(parts: Sequence[Piece]) -> list[Array]:
         return [_build([_every(part, start, width) for part in parts]) for start in range(width)]
 
-    return Field((whole, float_, truth, rest), build)
+    return Field((whole, float_, truth, large, rest), build)
 
 
 def _every(part: Piece, start: int, step: int) -> Piece:
@@ -214,6 +218,8 @@ def _every(part: Piece, start: int, step: int) -> Piece:
 
 def _build(parts: Sequence[Piece]) -> Array:
     filled = [_filled(part) for part in parts]
+    if filled[_LARGE].any():
+        parts = [*parts[:_LARGE], _whole(parts[_LARGE], filled[_LARGE]), *parts[_LARGE + 1 :]]
     used = [index for index, mask in enumerate(filled) if mask.any()]
     if len(used) == 1 and (used[0] != 0 or _small(parts[0], filled[0])):
         return one([parts[used[0]]])
@@ -223,6 +229,14 @@ def _build(parts: Sequence[Piece]) -> Array:
             out[filled[index]] = parts[index].values[filled[index]]
         return out
     return _mixed(parts, filled)
+
+
+def _whole(part: Piece, filled: Array) -> Piece:
+    """Texts of digits as the integers that they are."""
+    out = np.empty(len(part.values), dtype=object)
+    digits = part.values[filled]
+    out[filled] = [int(cell) if len(cell.lstrip("-")) <= _MOST_DIGITS else cell for cell in digits]
+    return Piece(out, part.valid)
 
 
 def _small(part: Piece, filled: Array) -> bool:
