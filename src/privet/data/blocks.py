@@ -277,7 +277,7 @@ def _unknown(column: Column, values: Array, *, is_target: bool) -> UnknownCatego
         )
     remedy = f'other = "level"   # or add it to categories, under {under}'
     if is_target:
-        shown = ", ".join(json.dumps(level, ensure_ascii=False) for level in declared[:20])
+        shown = ", ".join(json.dumps(level, ensure_ascii=False) for level in column.levels[:20])
         rest = ", ..." if more else ""
         remedy = f'categories = [{shown}{rest}, "CLASS"]   # with every class, under {under}'
     return UnknownCategory(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -177,7 +178,7 @@ def _check_fill(column: Column) -> None:
                     f"{span[0]:g} to {span[1]:g}", f"missing = {{value = {span[0]:g}}}")
     elif label(fill) not in {label(level) for level in column.levels}:
         _refuse(column.name, "replaces missing values by an undeclared one", fill,
-                "one of its categories", f'missing = {{value = "{label(column.levels[0])}"}}')
+                "one of its categories", f"missing = {{value = {json.dumps(column.levels[0])}}}")
 
 
 def _refuse(name: str, problem: str, value: Any, bound: str, remedy: str) -> NoReturn:

@@ -13,7 +13,7 @@ import numpy as np
 from privet.data.encode import Encoded, Encoder
 from privet.data.names import unknown_column
 from privet.data.schema import Schema
-from privet.data.source import BATCH, Source, rows_in
+from privet.data.source import BATCH, Source, require_rows, rows_in
 from privet.data.values import MISSING, Array, Batch, codes, concatenate, labels
 from privet.errors import DataError, Refused
 
@@ -104,7 +104,7 @@ class Dataset:
         for batch in self.batches(names):
             for name in names:
                 parts[name].append(batch[name])
-        self._require_rows(any(map(len, parts.values())))
+        require_rows(any(map(len, parts.values())), self.name)
         return {name: concatenate(pieces) for name, pieces in parts.items()}
 
     def encode(self, *, encoding: str = "scaled", keep_dropped: bool = False) -> Encoded:
@@ -144,7 +144,7 @@ class Dataset:
             named = encoder.unit_labels(batch)
             if named is not None:
                 ids.append(named)
-        self._require_rows(seen)
+        require_rows(seen, self.name)
         x = _joined(xs, len(encoder.names))
         weight = np.concatenate(weights)
         if not weight.any() and not keep_dropped:
@@ -171,7 +171,7 @@ class Dataset:
         encoder = Encoder(self.schema, encoding)
         names = [column.name for column in self.schema.features]
         parts = [encoder.encode(batch) for batch in self.batches(names)]
-        self._require_rows(any(map(len, parts)))
+        require_rows(any(map(len, parts)), self.name)
         return _joined(parts, len(encoder.names))
 
     def repeated_identifiers(self) -> tuple[str, ...]:
@@ -220,11 +220,6 @@ class Dataset:
         if name not in self.columns:
             raise unknown_column(name, self.columns, where=f"{self.name} has",
                                  remedy="[columns.{}]")
-
-    def _require_rows(self, some: bool) -> None:
-        if not some:
-            raise DataError(f"{self.name} holds no rows", value=0, bound="at least one row",
-                            remedy="a file with a line for each row below its header")
 
 
 def read(

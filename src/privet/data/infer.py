@@ -14,9 +14,9 @@ import numpy as np
 from privet.data.columns import Column
 from privet.data.names import unknown_column
 from privet.data.schema import Schema
+from privet.data.source import require_rows
 from privet.data.types import Unit
 from privet.data.values import Array, Batch, is_missing, label
-from privet.errors import DataError
 
 MOST_CATEGORIES = 100
 """A text column with more distinct values is taken for an identifier."""
@@ -105,9 +105,7 @@ def infer(batches: Iterable[Batch], *, target: str | None, unit: Unit) -> Schema
     for batch in batches:
         for name, values in batch.items():
             seen.setdefault(name, _Seen()).add(values)
-    if not any(column.rows for column in seen.values()):
-        raise DataError("the data hold no rows", value=0, bound="at least one row",
-                        remedy="a file with a line for each row below its header")
+    require_rows(sum(column.rows for column in seen.values()))
     for line, named in (("target", target), ("column", None if unit.is_row else unit.name)):
         if named is not None and named not in seen:
             what = "the target" if line == "target" else "the id of the privacy unit"

@@ -60,6 +60,17 @@ class Frame:
             yield {name: self._columns[name][start : start + size] for name in names}
 
 
+def require_rows(rows: int, name: str = "the table") -> None:
+    """Refuse a table without rows; `name` is what a person would call it.
+
+    Raises:
+        DataError: naming the line to write.
+    """
+    if not rows:
+        raise DataError(f"{name} holds no rows", value=0, bound="at least one row",
+                        remedy='pv.read("rows.csv")   # with a line for each row below its header')
+
+
 def rows_in(source: Source) -> int:
     """Count the rows by a scan of one column; of arrays in memory, without one."""
     if isinstance(source, Frame):

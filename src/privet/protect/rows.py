@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from privet.data.source import require_rows
 from privet.errors import DataError
 from privet.protect.base import Facts, Model, Rows, Unread
 
@@ -62,7 +63,7 @@ def facts_of(data: Dataset, model: Model) -> Facts:
     target, encoder = schema.required_target(), Encoder(schema, model.encoding)
     data.require(target.name)
     rows, units = data.sizes()
-    _require_rows(rows, data.name)
+    require_rows(rows, data.name)
     bounds = encoder.bounds
     classes = len(target.classes) if target.classes is not None else None
     ranged = classes is None and target.low is not None and target.high is not None
@@ -118,7 +119,7 @@ def rows_of_arrays(
     x = np.asarray(x, dtype=np.float64)
     y = np.asarray(y, dtype=np.float64 if classes is None else np.int64)
     n, features = x.shape
-    _require_rows(n, None)
+    require_rows(n)
     if y.shape != (n,):
         raise DataError("x and y differ in length", value=y.shape, bound=f"({n},)")
     target = "the range of the target" if classes is None else "the classes of the target"
@@ -138,9 +139,3 @@ def rows_of_arrays(
 def outputs_for(classes: int | None) -> int:
     """Scores per row: one for a number or two classes, else one per class."""
     return 1 if classes is None or classes == 2 else classes
-
-
-def _require_rows(n: int, name: str | None) -> None:
-    if n == 0:
-        raise DataError(f"no rows to learn from{f' in {name}' if name else ''}", value=0,
-                        bound="at least 1 row")

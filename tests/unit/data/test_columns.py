@@ -46,6 +46,10 @@ BAD = [
         {"kind": "category", "categories": ["a"], "missing": {"value": "b"}},
         'missing = {value = "a"}',
     ),
+    (
+        {"kind": "category", "categories": [0, 1], "missing": {"value": 2}},
+        "missing = {value = 0}",
+    ),
     ({"kind": "number", "bounds_from": "guess"}, 'bounds_from = "domain"'),
 ]
 

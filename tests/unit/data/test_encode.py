@@ -262,6 +262,16 @@ def test_the_remedy_for_an_unknown_class_is_one_that_a_target_takes():
     assert mended.encode_target(batch(y=["Rome", "Oslo"])).tolist() == [0, 2]
 
 
+@pytest.mark.parametrize(("levels", "shown"), [([0, 1], "0, 1"), ([True, "x"], 'true, "x"'),
+                                               ([1.5, "2"], '1.5, "2"')])
+def test_that_remedy_writes_classes_as_the_schema_has_them(levels, shown):
+    y = {"kind": "category", "categories": levels}
+    with pytest.raises(UnknownCategory) as caught:
+        encoder(target="y", age=AGE, y=y).encode_target(batch(y=["Oslo"]))
+    assert caught.value.remedy.startswith(f'categories = [{shown}, "CLASS"]')
+    assert tomllib.loads(caught.value.remedy)["categories"] == [*levels, "CLASS"]
+
+
 @pytest.mark.parametrize("cells", [[True, False], [True, None]])
 def test_truth_values_against_words_are_told_to_be_a_boolean(cells):
     made = encoder(target="y", age=AGE, y={"kind": "category", "categories": ["no", "yes"],

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from privet.data import Frame, Schema, read
 from privet.data.drafting import draft
 from privet.data.readers import open_source
 from privet.errors import DataError, PrivetError, UnknownColumn
+from privet.protect.rows import facts_of, rows_of_arrays
 
 SOURCES = sorted(Path(privet.data.__file__).parent.rglob("*.py"))
 ROWS = Frame({"age": [1.5, 2.5], "city": ["Rome", "Oslo"]})
@@ -69,6 +71,25 @@ def test_an_empty_frame_is_refused_with_value_bound_and_line(empty: Any) -> None
         with pytest.raises(DataError) as caught:
             call()
         assert caught.value.value == 0 and caught.value.bound and caught.value.remedy
+
+
+def test_no_rows_are_told_in_the_same_words_everywhere() -> None:
+    empty = Frame({"age": [], "y": []})
+    schema = {"target": "y", "columns": {"age": {"kind": "number", "bounds": [0, 1]},
+                                         "y": {"kind": "boolean"}}}
+    data = read(empty, schema=schema, name="the table")
+    calls: list[Callable[[], Any]] = [
+        lambda: Schema.infer(empty.batches()), lambda: draft(empty), data.encode, data.features,
+        data.arrays, lambda: facts_of(data, cast(Any, SimpleNamespace(encoding="scaled"))),
+        lambda: rows_of_arrays(np.empty((0, 1)), np.empty(0), classes=2),
+    ]
+    said = set()
+    for call in calls:
+        with pytest.raises(DataError) as caught:
+            call()
+        assert caught.value.remedy is not None and caught.value.value == 0
+        said.add(str(caught.value))
+    assert len(said) == 1 and "the table holds no rows" in said.pop()
 
 
 def test_an_empty_or_absent_file_is_refused_with_value_bound_and_line(tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def explain(error: Exception, describe: str) -> DataError:
     width = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
     if width:
         return DataError(f"{where} has another number of cells than the first line",
-                         value=int(width[2]), bound=f"{width[1]} cells",
+                         value=max(int(width[2]), _cells_of(message)), bound=f"{width[1]} cells",
                          remedy='"quotes, around cells that hold the separator"')
     if "Maximum line size" in message:
         return DataError(f"{where} is longer than a line may be",
@@ -173,6 +173,17 @@ def explain(error: Exception, describe: str) -> DataError:
                          remedy='"a quote "" inside a cell is doubled"')
     return DataError(f"cannot read {where} ({type(error).__name__})",
                      remedy="check that the file is complete and not still being written")
+
+
+def _cells_of(message: str) -> int:
+    """Count the cells of the line that DuckDB's error shows: it stops at the first too many."""
+    line = re.search(r"Original Line: (.*)\nExpected Number of Columns", message, re.DOTALL)
+    sign = re.search(r"\n  delimiter = (.*) \(Set By User\)", message)
+    if line is None or sign is None:
+        return 0
+    separator = sign[1].replace("\\t", "\t")
+    bare = re.sub(r'"(?:[^"]|"")*"', "", line[1])
+    return bare.count(separator) + 1
 
 
 def typed_field(column: str, kind: str) -> Field[Array]:
