@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from privet.data.columns import Column
     from privet.data.dataset import Dataset, read
     from privet.data.drafting import draft
-    from privet.data.encode import Encoded, Encoder, check_target
+    from privet.data.encode import Encoded, Encoder
     from privet.data.schema import Schema
     from privet.data.source import Frame, Source
     from privet.data.types import FeatureBounds, Target, Unit
@@ -25,7 +25,6 @@ __all__ = [
     "Source",
     "Target",
     "Unit",
-    "check_target",
     "draft",
     "read",
 ]
@@ -41,7 +40,6 @@ _HOMES = {
     "Source": "source",
     "Target": "types",
     "Unit": "types",
-    "check_target": "encode",
     "draft": "drafting",
     "read": "dataset",
 }

@@ -31,7 +31,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from privet.data.blocks import (
-    Block,
     block_for,
     bounded_numbers,
     bounds_line,
@@ -99,11 +98,6 @@ class Encoder:
             raise MissingBounds("the schema lacks bounds", bound="bounds of every number",
                                 remedy="\n         ".join(self.missing_bounds))
         self._blocks = tuple(block_for(column, self.encoding) for column in schema.features)
-
-    @property
-    def blocks(self) -> tuple[Block, ...]:
-        """The groups of encoded columns, one for each feature."""
-        return self._blocks
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -216,28 +210,6 @@ class Encoder:
         out[:] = target.classes
         return out
 
-    def decode_classes(self, numbers: Array) -> Array:
-        """Return the classes that class numbers stand for.
-
-        Raises:
-            SchemaError: the target is no class.
-        """
-        classes = self.classes
-        if classes is None:
-            raise SchemaError("the target has no classes", bound="a category or a boolean",
-                              remedy='kind = "category"')
-        return classes[np.asarray(numbers, dtype=np.int64)]
-
-    def decode_target(self, y: Array) -> Array:
-        """Invert `encode_target`: classes from class numbers, own units from scaled numbers."""
-        target = self.schema.required_target()
-        if target.is_classes:
-            return self.decode_classes(y)
-        numbers = np.asarray(y, dtype=np.float64)
-        if target.low is None or target.high is None:
-            return numbers
-        return target.low + (numbers + 1.0) / 2.0 * (target.high - target.low)
-
     def unit_labels(self, batch: Mapping[str, Array]) -> Array | None:
         """Name each row's privacy unit, (m,) object; None if a row is a unit.
 
@@ -246,20 +218,6 @@ class Encoder:
         """
         unit = self.schema.unit
         return None if unit.is_row else labels(_column(batch, unit.name))
-
-
-def check_target(y: Array, target: Target) -> None:
-    """Refuse a target that does not vary. Reads private rows: for `Plain` alone.
-
-    Raises:
-        DataError: one class, or one value, in all rows.
-    """
-    if len(y) and not (y == y[0]).all():
-        return
-    what = "a single class" if target.is_classes else "one and the same value"
-    raise DataError(f"the target {target.name!r} has {what} in all rows",
-                    bound="at least two different values",
-                    remedy='target = "..."   # a column that varies')
 
 
 def _rows(batch: Mapping[str, Array]) -> int:

@@ -25,7 +25,6 @@ from sklearn.utils.validation import (
 
 from privet.data import Dataset, Encoder, Schema
 from privet.data.source import Frame
-from privet.data.types import Target
 from privet.data.values import canonical
 from privet.errors import (
     DataError,
@@ -36,7 +35,7 @@ from privet.errors import (
 )
 from privet.estimators.stewardship import stewarded
 from privet.protect.base import Model, Protection, Rows, Unread
-from privet.protect.rows import rows_of_arrays, unread
+from privet.protect.rows import require_two, rows_of_arrays, unread
 
 if TYPE_CHECKING:
     from privet.claims import Steward
@@ -237,7 +236,7 @@ class _Declared:
     def _checked(self, rows: Rows) -> Rows:
         """The rows with the caller's weights; in the clear, a target that varies."""
         if not self.private:
-            _require_two(rows.y, self.data.schema.required_target())
+            require_two(rows.y, self.data.schema.required_target())
         if self.weight is None:
             return rows
         own = _weights(self.weight, np.empty((_num_samples(self.weight), 1)))
@@ -310,19 +309,6 @@ def columns_of(estimator: Estimator, X: Any, names: list[str]) -> dict[str, Arra
             bound="the columns " + ", ".join(names[:20]),
         )
     return {name: canonical(array[:, index]) for index, name in enumerate(names)}
-
-
-def _require_two(y: Array, target: Target) -> None:
-    """Refuse a target that does not vary; reads the rows, so for training in the clear alone.
-
-    Raises:
-        DataError: one class, or one value, in all rows.
-    """
-    if (y == y[0]).all():
-        what = "one class" if target.is_classes else "one value"
-        raise DataError(f"the target {target.name!r} holds {what} only (n_samples={len(y)})",
-                        bound="at least two different ones",
-                        remedy='target = "..."   # a column that varies')
 
 
 def with_target(estimator: Estimator, X: Any, y: Any) -> tuple[Any, Any]:

@@ -12,7 +12,7 @@ from privet.errors import DataError
 from privet.protect.base import Facts, Model, Rows, Unread
 
 if TYPE_CHECKING:
-    from privet.data import Dataset
+    from privet.data import Dataset, Target
 
 Array = np.ndarray[Any, Any]
 
@@ -134,6 +134,27 @@ def rows_of_arrays(
         provenance=("bounds and classes: none declared",),
     )
     return Rows(x=x, y=y, facts=facts, weight=weight)
+
+
+def require_two(y: Array, target: Target, where: str = "the data") -> None:
+    """Refuse a target that does not vary; reads the rows, so for training in the clear alone.
+
+    Args:
+        y: (n,) class numbers or numbers.
+        target: what they are.
+        where: which rows these are, for the message.
+
+    Raises:
+        DataError: no row, or one class, or one value, in all of them.
+    """
+    require_rows(len(y), where)
+    if (y == y[0]).all():
+        what = "class" if target.is_classes else "value"
+        raise DataError(
+            f"{where} hold a single {what} of the target {target.name!r} (n_samples={len(y)})",
+            bound=f"at least two: from one {what} alone there is nothing to learn",
+            remedy='target = "..."   # a column that varies',
+        )
 
 
 def outputs_for(classes: int | None) -> int:

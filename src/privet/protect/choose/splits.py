@@ -13,6 +13,7 @@ import numpy as np
 from privet.data.types import Target
 from privet.errors import DataError
 from privet.protect.base import Array, Facts, Rows
+from privet.protect.rows import require_two
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def splits_of(
     Raises:
         DataError: too few rows or units, or nothing to learn in what is left to train on.
     """
-    _check_target(rows.y, target, "the data")
+    require_two(rows.y, target)
     return [_split(rows, target, seed, test_size) for seed in seeds]
 
 
@@ -54,7 +55,7 @@ def _split(rows: Rows, target: Target, seed: int, test_size: float) -> Split:
     except ValueError as error:
         raise _too_small(len(np.unique(rows.unit)) if rows.unit is not None else len(index),
                          rows.facts.unit) from error
-    _check_target(rows.y[train], target, "the training rows of a split")
+    require_two(rows.y[train], target, "the training rows of a split")
     return Split(seed, np.sort(train), np.sort(test))
 
 
@@ -66,19 +67,6 @@ def _can_stratify(y: Array, target: Target, test_size: float) -> bool:
     present = counts[counts > 0]
     held_out = int(np.ceil(len(y) * test_size))
     return present.min() >= 2 and min(held_out, len(y) - held_out) >= len(present)
-
-
-def _check_target(y: Array, target: Target, where: str) -> None:
-    if len(y) == 0:
-        raise DataError(f"{where} are empty", remedy="more rows")
-    if len(np.unique(y)) > 1:
-        return
-    what = "a single class" if target.is_classes else "a single value"
-    raise DataError(
-        f"{where} hold {what} of the target {target.name!r}",
-        bound="at least two, to learn anything",
-        remedy="another --target, or more rows",
-    )
 
 
 def training_rows(rows: Rows, split: Split) -> Rows:
