@@ -20,7 +20,13 @@ from privet.errors import DataError, Refused
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Rows of a source, with what the schema says of them. The rows are never held whole.
+    """Rows of a source, with what the schema says of them.
+
+    Memory: reading, counting, hashing and the guess at a schema go batch by batch. Training and
+    prediction do not: `encode` and `features` hold all encoded rows, 8 bytes for each of their d
+    numbers (and `encode` up to 24 more a row, for target, unit and weight). `arrays` holds the
+    columns asked for, `sizes` every different id of a privacy unit, and `check_units` one
+    identifier column at a time.
 
     Attributes:
         source: where the rows come from.

@@ -96,7 +96,7 @@ def _top(describe: str, names: Sequence[str]) -> str:
 
 @dataclass
 class _Look:
-    """What was seen of a column so far, in bounded memory."""
+    """What was seen of a column so far: a sample of each batch, and bounded counts."""
 
     name: str
     cells: list[str] = field(default_factory=list)

@@ -123,6 +123,18 @@ def test_no_target():
     assert len(dataset(schema=schema).with_target("y").encode().y) == 4
 
 
+def test_encoding_holds_what_the_docstring_says_it_holds():
+    rows = 2_000
+    half = rows // 2
+    table = {"age": [41.0] * rows, "city": ["Rome", "Paris"] * half, "y": [0, 1] * half}
+    schema = {"target": "y", "columns": {
+        "age": {"kind": "number", "bounds": [0, 120], "missing": "level"},
+        "city": {"kind": "category", "categories": ["Rome", "Paris"]}, "y": {"kind": "boolean"}}}
+    encoded = read(table, schema=schema).encode(keep_dropped=True)
+    assert encoded.x.nbytes == rows * 4 * 8
+    assert encoded.y.nbytes + encoded.weight.nbytes == rows * 16
+
+
 def test_no_rows():
     empty = {name: [] for name in ROWS}
     for call in (lambda d: d.encode(), lambda d: d.features(), lambda d: d.arrays()):

@@ -119,6 +119,12 @@ def test_the_file_admits_at_its_top_that_it_is_private(found: Schema, tmp_path: 
     assert loaded.columns["age"].comment == found.columns["age"].comment
 
 
+def test_comments_stay_in_the_file_and_out_of_what_a_model_carries(found: Schema) -> None:
+    assert CONFIRM in found.to_toml() and "PRIVATE VALUES" in found.to_toml()
+    carried = str(found.to_dict())
+    assert CONFIRM not in carried and "PRIVATE VALUES" not in carried
+
+
 def test_no_identifying_cell_reaches_the_file(found: Schema) -> None:
     text = found.to_toml()
     for cell in ("Jane Roe", "example.org", "1980-01", "2020-02", "felt unwell", "1199"):
