@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from importlib import metadata
-from typing import Any, Protocol
+from typing import Any
 
 from privet.claims import (
     Cost,
@@ -43,28 +43,11 @@ from privet.govern.budget.spend import (
     settle,
     spend_of,
 )
-from privet.govern.ledger import Ledger
+from privet.govern.consent import Consent, Policy
+from privet.govern.ledger import Ledger, Transaction
 
 DECIDE = "run.decide"
 PACKAGES = ("jax", "jaxlib", "numpy", "dp-accounting", "cryptography", "sqlalchemy")
-
-
-class Policy(Protocol):
-    """What a steward asks of a policy."""
-
-    def decide(
-        self, request: Request, *, requester: str, ledger: Ledger, version: Any = None
-    ) -> Decision:
-        """Say whether the request is allowed on this version, and record nothing."""
-
-    def approvals(
-        self, request: Request, *, requester: str, ledger: Ledger, version: Any = None
-    ) -> tuple[int, ...]:
-        """The entries that approve exactly this."""
-
-    @property
-    def digest(self) -> str:
-        """Names the text of the policy."""
 
 
 class LedgerSteward:
@@ -166,7 +149,8 @@ class LedgerSteward:
         Raises:
             OutOfBudget: too little is left; the message says what would fit, and the refusal is
                 written into the ledger.
-            Refused: the claim cannot be counted, or promises nothing.
+            Refused: the claim cannot be counted, or promises nothing; or the policy does not
+                allow it any more, after what others have written since it was decided.
         """
         view = self.registry.view()
         if request.data_set not in view.sets:
@@ -177,13 +161,13 @@ class LedgerSteward:
             "token": token,
             "request": self._plain(view, request),
             "requester": self._requester,
-            "approvals": self._approvals(view, request),
             "environment": self._environment,
             "unprotected": request.action != "compare" and not protected(request.guarantee),
         }
         try:
-            reserve(self.ledger, view, spend, request.guarantee, payload)
-        except OutOfBudget as error:
+            approvals = self._consent(view, request)
+            reserve(self.ledger, view, spend, request.guarantee, payload, approvals)
+        except (OutOfBudget, Refused) as error:
             self._record(view, request, Decision(granted=False, reason=error.problem))
             raise
         return Reservation(request=request, token=token)
@@ -296,14 +280,15 @@ class LedgerSteward:
         """The version that was admitted, else the newest that is registered."""
         return self._seen.get(name, view.sets[name].version)
 
-    def _approvals(self, view: View, request: Request) -> list[int]:
+    def _consent(
+        self, view: View, request: Request
+    ) -> Callable[[Transaction], Sequence[int]]:
+        """What gives the approvals in the reserving transaction; none where no policy is asked."""
         if self._policy is None:
-            return []
+            return lambda _: ()
         assert request.data_set is not None
-        version = self._version(view, request.data_set)
-        return list(self._policy.approvals(
-            request, requester=self._requester, ledger=self.ledger, version=version
-        ))
+        return Consent(self._policy, self.ledger, request, requester=self._requester,
+                       version=self._version(view, request.data_set)).held
 
 
 @lru_cache(maxsize=1)

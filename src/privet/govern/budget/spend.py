@@ -6,7 +6,7 @@ compared, written, and the entry is signed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -88,13 +88,19 @@ def check(view: View, used: Totals, spend: Spend) -> None:
 
 
 def reserve(
-    ledger: Ledger, view: View, spend: Spend, guarantee: Guarantee, payload: dict[str, Any]
+    ledger: Ledger,
+    view: View,
+    spend: Spend,
+    guarantee: Guarantee,
+    payload: dict[str, Any],
+    approvals: Callable[[Transaction], Sequence[int]],
 ) -> Entry:
     """Set budget aside and write the "run.reserve" entry, or neither.
 
     Args:
         view: what `spend` was worked out from.
-        payload: of the entry, with its token; charges are added.
+        payload: of the entry, with its token; charges and approvals are added.
+        approvals: gives the entries that approve the run, as of this transaction, or raises.
 
     Raises:
         OutOfBudget: too little is left.
@@ -107,8 +113,11 @@ def reserve(
             plan = charges_of(now, spend.name, guarantee, spend.purpose)
         used = totals.read(transaction.connection, plan.charges)
         check(now, used, plan)
+        agreed = list(approvals(transaction))
         charges = {holder: amount.to_json() for holder, amount in plan.charges.items()}
-        entry = transaction.append(RESERVE, {**payload, "charges": charges})
+        entry = transaction.append(
+            RESERVE, {**payload, "approvals": agreed, "charges": charges}
+        )
         totals.write(transaction.connection, used, _plus(used, plan))
         totals.open_token(transaction.connection, payload["token"], entry.seq)
         return entry

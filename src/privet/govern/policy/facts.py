@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
+
 from privet.claims import Request, from_json
 from privet.errors import InvalidInput
+from privet.govern.budget import totals
+from privet.govern.budget.amounts import GRID
+from privet.govern.budget.sets import IN, REGISTER, VERSION
 from privet.govern.ledger.canonical import framed
 from privet.govern.ledger.keys import signed_by
 from privet.govern.ledger.records import key_id
@@ -77,11 +81,13 @@ History = dict[str, list[DataSet]]
 def data_sets(ledger: Ledger) -> History:
     """The registered data sets by name."""
     found: History = {}
-    entries = [*ledger.entries(kind="dataset.register"), *ledger.entries(kind="dataset.version")]
+    entries = [entry for kind in (REGISTER, VERSION, IN) for entry in ledger.entries(kind=kind)]
     for entry in sorted(entries, key=lambda entry: entry.seq):
         payload = entry.payload or {}
+        if entry.kind == IN:  # a set whose budget was moved here is registered by that
+            payload = payload.get("data_set") or {}
         name = payload.get("name")
-        if not isinstance(name, str):
+        if not isinstance(name, str) or (entry.kind == IN and name in found):
             continue
         before = found[name][-1].payload if name in found else {}
         known = {**before, **payload}
@@ -117,17 +123,39 @@ def family(name: str, known: History) -> frozenset[str]:
         kin |= more
 
 
-def spent_on(ledger: Ledger, names: Iterable[str], purpose: str | None = None) -> float | None:
-    """Epsilon that was reserved and not released on these data sets, added up.
+def spent_on(
+    ledger: Ledger, known: History, name: str, purpose: str | None = None
+) -> float | None:
+    """Epsilon that counts against a data set and all its relatives, added up simply.
+
+    The cached totals of the budgets know it where these add up epsilons; budgets that add up
+    something else are looked up entry by entry.
 
     Args:
         purpose: only for this one; None for all.
 
     Returns:
-        The sum, or None if a reservation was redacted.
+        The sum, or None if it had to be looked up and a reservation was redacted.
     """
-    names, total = frozenset(names), 0.0
-    given_back = _given_back(ledger)
+    kin = family(name, known)
+    if all(_composition(known, each) == "basic" for each in kin):
+        with ledger.reading() as connection:
+            if sa.inspect(connection).has_table(totals.TOTALS.name):
+                used = totals.read(connection, kin)
+                return sum(one.both.loss for account, one in used.items()
+                           if account.holder == account.source
+                           and purpose in (None, account.purpose)) / GRID  # fmt: skip
+    return _looked_up(ledger, kin, purpose)
+
+
+def _composition(known: History, name: str) -> Any:
+    states = known.get(name, [])
+    budget = states[-1].payload.get("budget") if states else None
+    return budget.get("composition") if isinstance(budget, dict) else None
+
+
+def _looked_up(ledger: Ledger, names: frozenset[str], purpose: str | None) -> float | None:
+    total, given_back = 0.0, _given_back(ledger)
     for entry in ledger.entries(kind="run.reserve"):
         if entry.seq in given_back:
             continue
@@ -189,7 +217,7 @@ def collect(
     job = job_digest(request, version=version)
     purpose = terms.purposes.get(request.purpose)
     if spent is None and purpose is not None and purpose.epsilon is not None:
-        spent = spent_on(ledger, family(request.data_set or "", known), request.purpose)
+        spent = spent_on(ledger, known, request.data_set or "", request.purpose)
     elif spent is None:
         spent = 0.0
     every, blind = acts(ledger)

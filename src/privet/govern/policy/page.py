@@ -19,7 +19,7 @@ from privet.govern.policy import rules, words
 from privet.govern.policy.acts import expiry
 from privet.govern.policy.adoption import ADOPT
 from privet.govern.policy.approvals import REQUESTED, case_of, may_approve
-from privet.govern.policy.facts import data_sets, family, in_version, spent_on
+from privet.govern.policy.facts import data_sets, in_version, spent_on
 from privet.govern.policy.job import epsilon_of
 from privet.govern.policy.policy import Policy
 from privet.govern.policy.rules import Case, Rule
@@ -147,7 +147,7 @@ def _budget(ledger: Ledger, case: Case) -> list[tuple[str, str]]:
     wanted = epsilon_of(case.request.guarantee)
     rows = [("This run asks for", f"epsilon {wanted:.4g}")]
     if isinstance(total, (int, float)):
-        spent = spent_on(ledger, family(name, known))
+        spent = spent_on(ledger, known, name)
         rows.append(("The data set", _left(float(total), spent)))
     purpose = case.terms.purposes.get(case.request.purpose)
     if purpose is not None and purpose.epsilon is not None:
