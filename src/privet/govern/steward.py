@@ -6,7 +6,7 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from importlib import metadata
+from importlib import import_module, metadata
 from typing import Any
 
 from privet.claims import (
@@ -23,13 +23,8 @@ from privet.entropy import secret_stream
 from privet.errors import OutOfBudget, PrivetError, Refused
 from privet.govern.budget.filters import protected
 from privet.govern.budget.pins import Pin, check_pin
-from privet.govern.budget.registry import (
-    Registry,
-    overlapping,
-    recognise,
-    register_line,
-    related,
-)
+from privet.govern.budget.registry import Registry
+from privet.govern.budget.relatives import overlapping, recognise, register_line, related
 from privet.govern.budget.sets import View
 from privet.govern.budget.sketch import Sketch
 from privet.govern.budget.spend import (
@@ -70,6 +65,7 @@ class LedgerSteward:
             training without one.
         environment: what runs, for the entries; by default this Python and its packages.
         pins: by data set, the head that its owner has seen; see `check_pin`.
+        after: called with the ledger after each reservation and each ending, to remember its head.
     """
 
     def __init__(
@@ -80,6 +76,7 @@ class LedgerSteward:
         policy: Policy | None = None,
         environment: Mapping[str, Any] | None = None,
         pins: Mapping[str, Pin] | None = None,
+        after: Callable[[Ledger], object] | None = None,
     ) -> None:
         self.ledger = ledger
         self.registry = Registry(ledger)
@@ -87,6 +84,7 @@ class LedgerSteward:
         self._policy = policy
         self._environment = dict(environment or this_environment())
         self._pins = dict(pins or {})
+        self._after = after
         self._seen: dict[str, str] = {}
 
     def admit(
@@ -170,6 +168,7 @@ class LedgerSteward:
         except (OutOfBudget, Refused) as error:
             self._record(view, request, Decision(granted=False, reason=error.problem))
             raise
+        self._remember()
         return Reservation(request=request, token=token)
 
     def release(self, reservation: Reservation) -> None:
@@ -180,6 +179,7 @@ class LedgerSteward:
         """
         if reservation.token:
             settle(self.ledger, reservation.token, RELEASE, {})
+            self._remember()
 
     def forfeit(self, reservation: Reservation, reason: str) -> None:
         """Record that a run failed after it may have read private rows: all of it is spent.
@@ -189,6 +189,7 @@ class LedgerSteward:
         """
         if reservation.token:
             settle(self.ledger, reservation.token, FORFEIT, {"reason": reason})
+            self._remember()
 
     def commit(self, reservation: Reservation, guarantee: Guarantee, cost: Cost) -> Receipt:
         """Record what was done. What was reserved is spent, even where less was needed.
@@ -204,9 +205,14 @@ class LedgerSteward:
             "guarantee": to_json(replace(guarantee, recorded=True)),
             "cost": to_json(cost),
         })
+        self._remember()
         return Receipt(recorded=True, entry=f"{self.ledger.identity}/{entry.seq}")
 
     # Parts
+
+    def _remember(self) -> None:
+        if self._after is not None:
+            self._after(self.ledger)
 
     def _record(self, view: View, request: Request, decision: Decision) -> None:
         self.ledger.append(DECIDE, {
@@ -295,11 +301,17 @@ class LedgerSteward:
 def this_environment() -> dict[str, Any]:
     """The releases of privet, Python and the packages that results depend on."""
     return {
-        "privet": _release("privet"),
+        "privet": _own_release(),
         "python": platform.python_version(),
         "packages": {name: _release(name) for name in PACKAGES},
         "code": None,
     }
+
+
+def _own_release() -> str:
+    # Run from its source, the package has no metadata; loaded late, since it stands above.
+    found = _release("privet")
+    return str(import_module("privet").__version__) if found == "absent" else found
 
 
 def _release(package: str) -> str:

@@ -9,11 +9,13 @@ from __future__ import annotations
 from privet.govern.budget.amounts import Amount
 from privet.govern.budget.balance import Balance, Level
 from privet.govern.budget.filters import COMPOSITIONS, Budget, Terms, charge
+from privet.govern.budget.forgetting import rotate_hash_key
 from privet.govern.budget.pins import Pin, adopt, check_pin, pin
 from privet.govern.budget.planning import Planned, PlanRow, plan
-from privet.govern.budget.registry import Match, Registry
+from privet.govern.budget.registry import Registry
+from privet.govern.budget.relatives import Match
 from privet.govern.budget.sets import DataSet
-from privet.govern.budget.sketch import Overlap, Sketch, hash_key
+from privet.govern.budget.sketch import Overlap, Sketch, hash_key, key_name
 from privet.govern.budget.spend import audit_totals, rebuild_totals
 from privet.govern.budget.transfer import export_budget, import_budget
 
@@ -39,7 +41,9 @@ __all__ = [
     "export_budget",
     "hash_key",
     "import_budget",
+    "key_name",
     "pin",
     "plan",
     "rebuild_totals",
+    "rotate_hash_key",
 ]

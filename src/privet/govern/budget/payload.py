@@ -12,13 +12,13 @@ MAX_NAME = 200
 
 
 def payload_of(name: str, **facts: Any) -> dict[str, Any]:
-    """The payload of a "dataset.register" entry.
+    """The payload of a "dataset.register" entry, but for what it says of the sketch.
 
     Raises:
         InvalidInput: a fact is malformed.
         Refused: sets are declared disjoint under replace-one.
     """
-    budget, purposes, sketch = facts["budget"], facts["purposes"], facts["sketch"]
+    budget, purposes = facts["budget"], facts["purposes"]
     one_of(RELATIONS, relation=facts["relation"])
     if not isinstance(budget, Budget):
         raise InvalidInput("a budget is a Budget", value=type(budget).__name__,
@@ -43,7 +43,6 @@ def payload_of(name: str, **facts: Any) -> dict[str, Any]:
         "disjoint_from": list(dict.fromkeys(disjoint)),
         "owner": facts["owner"],
         "owner_key": _key(facts["owner_key"]),
-        "sketch": sketch.to_json() if sketch else None,
     }
 
 

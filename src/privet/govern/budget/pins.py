@@ -14,7 +14,7 @@ from privet.errors import InvalidInput, Refused
 from privet.govern.budget import totals
 from privet.govern.budget.amounts import Amount
 from privet.govern.budget.filters import Budget
-from privet.govern.budget.registry import existing
+from privet.govern.budget.relatives import existing
 from privet.govern.budget.sets import ADOPT, WHOLE, DataSet, View, advance
 from privet.govern.budget.transfer import check_movable
 from privet.govern.ledger import Entry, Head, Ledger, SigningKey, Transaction, canonical

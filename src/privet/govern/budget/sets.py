@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from privet.errors import PrivetError, Refused
+from privet.govern.budget import sketches
 from privet.govern.budget.amounts import Amount
 from privet.govern.budget.filters import Budget, Terms
 from privet.govern.budget.sketch import Sketch
@@ -22,7 +23,8 @@ from privet.govern.ledger.tables import COLUMNS, ENTRIES, WITH_PAYLOAD
 
 REGISTER, VERSION = "dataset.register", "dataset.version"
 OUT, IN, ADOPT = "budget.transfer-out", "budget.transfer-in", "budget.adopt"
-KINDS = (REGISTER, VERSION, OUT, IN, ADOPT)
+FORGET, REKEY = "dataset.forget", "dataset.rekey"
+KINDS = (REGISTER, VERSION, OUT, IN, ADOPT, FORGET, REKEY)
 WHOLE = ""
 """The limit of a data set as a whole, beside those of its purposes; no purpose is named so."""
 _LAST = sa.select(sa.func.max(ENTRIES.c.seq))
@@ -51,7 +53,11 @@ class DataSet:
         parents: the sets that it was made from, whose budgets it spends too.
         disjoint_from: sets that share no unit with it.
         owner, owner_key: who answers for it, and the hex of the Ed25519 key that adopts for it.
-        sketches: of every version, oldest first.
+        key: name of the hash key under which it is known; None if it never had a sketch.
+        roots: what the entries promise of the sketches that were not erased: the commitment, by
+            the entry of the version.
+        sketches: those that are as promised, oldest first.
+        broken: entries whose sketch is missing or was changed, though no entry says so.
         limits: what may be spent here, after transfers, by purpose; "" is the whole.
         closed: the whole budget was moved to another ledger.
         seq: the entry that registered it.
@@ -72,7 +78,10 @@ class DataSet:
     disjoint_from: tuple[str, ...] = ()
     owner: str = ""
     owner_key: str | None = None
+    key: str | None = None
+    roots: Mapping[int, str] = field(default_factory=dict)
     sketches: tuple[Sketch, ...] = ()
+    broken: tuple[int, ...] = ()
     limits: Mapping[str, Amount] = field(default_factory=dict)
     closed: bool = False
     seq: int = 0
@@ -131,9 +140,32 @@ def advance(view: View, connection: sa.Connection, last: int | None = None) -> V
         last = connection.execute(_LAST).scalar() or 0
     if last <= view.upto:
         return view
+    before = view.sets
     for entry in entries_of(connection, KINDS, view.upto + 1):
         view = _after(view, entry)
-    return replace(view, upto=last)
+    return replace(view, upto=last, sets=_with_sketches(before, view.sets, connection))
+
+
+def roots_of(view: View) -> dict[int, str]:
+    """What all entries promise of sketches."""
+    return {seq: root for data_set in view.sets.values() for seq, root in data_set.roots.items()}
+
+
+def _with_sketches(
+    before: Mapping[str, DataSet], after: Mapping[str, DataSet], connection: sa.Connection
+) -> dict[str, DataSet]:
+    """The sets with their sketches, read from the table where entries changed what is promised."""
+    changed = [s for s in after.values()
+               if s.roots != (before[s.name].roots if s.name in before else {})]
+    found = sketches.read(connection, {q: root for s in changed for q, root in s.roots.items()})
+    return dict(after) | {
+        s.name: replace(
+            s,
+            sketches=tuple(found[seq].sketch for seq in s.roots if seq in found),
+            broken=tuple(seq for seq in s.roots if seq not in found),
+        )
+        for s in changed
+    }
 
 
 def entries_of(
@@ -173,7 +205,7 @@ def from_payload(payload: Mapping[str, Any], seq: int) -> DataSet:
         purpose: Budget(cap["epsilon"], cap["delta"], budget.composition)
         for purpose, cap in payload.get("purposes", {}).items()
     }
-    sketch = payload.get("sketch")
+    sketch = payload.get("sketch") or {}
     version = payload["version"]
     return DataSet(
         name=payload["name"],
@@ -191,7 +223,8 @@ def from_payload(payload: Mapping[str, Any], seq: int) -> DataSet:
         disjoint_from=tuple(payload.get("disjoint_from", ())),
         owner=payload.get("owner", ""),
         owner_key=payload.get("owner_key"),
-        sketches=(Sketch.from_json(sketch),) if sketch else (),
+        key=sketch.get("key"),
+        roots={seq: str(sketch["root"])} if sketch else {},
         limits={
             WHOLE: budget.limit,
             **{purpose: cap.limit for purpose, cap in purposes.items()},
@@ -209,7 +242,8 @@ def _grown(view: View, entry: Entry, payload: dict[str, Any]) -> View:
         versions=(*old.versions, version),
         rows=payload["rows"],
         units=payload["units"],
-        sketches=(*old.sketches, Sketch.from_json(sketch)) if sketch else old.sketches,
+        key=sketch["key"] if sketch else old.key,
+        roots={**old.roots, entry.seq: str(sketch["root"])} if sketch else old.roots,
     )
     return replace(view, sets={**view.sets, old.name: new})
 
@@ -254,10 +288,28 @@ def _adopted(view: View, entry: Entry, payload: dict[str, Any]) -> View:
     return replace(view, sets=sets, adopted=adopted)
 
 
+def _forgotten(view: View, entry: Entry, payload: dict[str, Any]) -> View:
+    """Sketches were erased, or have lost a value and have another commitment since."""
+    instead = {int(seq): promise for seq, promise in payload["sketches"].items()}
+    sets = {}
+    for name, old in view.sets.items():
+        roots = dict(old.roots)
+        for seq in roots.keys() & instead.keys():
+            promise = instead[seq]
+            if promise is None:
+                del roots[seq]
+            else:
+                roots[seq] = str(promise["root"])
+        sets[name] = old if roots == old.roots else replace(old, roots=roots)
+    return replace(view, sets=sets)
+
+
 _STEPS = {
     REGISTER: _registered,
     VERSION: _grown,
     OUT: _moved_out,
     IN: _moved_in,
     ADOPT: _adopted,
+    FORGET: _forgotten,
+    REKEY: _forgotten,
 }

@@ -2,19 +2,18 @@
 
 A sketch keeps the k smallest of the keyed hashes of unit ids (or of row contents, where a row is
 the unit): bottom-k, Cohen & Kaplan 2007. Two sketches under one key show which of those ids both
-sets hold. A keyed hash of a person's id stays personal data (GDPR Art. 4(5)).
+sets hold. A keyed hash of a person's id stays personal data (GDPR Art. 4(5)), so sketches stand in
+a table that can be erased (`sketches`), and never in an entry.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import heapq
 import hmac
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from privet.entropy import secret_stream
 from privet.errors import InvalidInput
@@ -64,14 +63,10 @@ class Sketch:
         Raises:
             InvalidInput: the key is too short.
         """
-        name = keyed_hash(key, [b"the name of this key"])[:16]
-        inner = bytes.fromhex(keyed_hash(key, [b"sketch"]))
         kept: set[int] = set()
         heap: list[int] = []  # the greatest kept value, negated, on top
         full = False
-        for item in items:
-            digest = hmac.digest(inner, item, hashlib.sha256)
-            value = int.from_bytes(digest[:_BYTES], "big")
+        for value in hashed(key, items):
             if value in kept:
                 continue
             if len(heap) < KEEP:
@@ -82,7 +77,7 @@ class Sketch:
             if value < -heap[0]:
                 kept.discard(-heapq.heapreplace(heap, -value))
                 kept.add(value)
-        return cls(tuple(sorted(kept)), full, name)
+        return cls(tuple(sorted(kept)), full, key_name(key))
 
     def overlap(self, other: Sketch) -> Overlap:
         """What both have in common, as far as both are complete.
@@ -101,45 +96,73 @@ class Sketch:
         both = len(first & second)
         return Overlap(both, both / max(1, len(first)), both / max(1, len(second)))
 
-    def to_json(self) -> dict[str, Any]:
-        """A JSON object of at most 22 kB."""
-        raw = b"".join(value.to_bytes(_BYTES, "big") for value in self.values)
-        text = base64.b64encode(raw).decode("ascii")
-        return {"key": self.key, "full": self.full, "values": text}
+    def without(self, values: Collection[int]) -> Sketch | None:
+        """The sketch of the same set less these ids; None if it then knows nobody.
+
+        What it costs: of a full sketch of k values, k - 1 are left, so that it sees a derived set
+        of one in k - 1 persons where it saw one of one in k, and estimated parts are off by 1/k
+        at most. Those who were taken out are not known again, by this sketch.
+        """
+        left = tuple(value for value in self.values if value not in values)
+        return None if self.full and not left else replace(self, values=left)
+
+    def pack(self) -> bytes:
+        """The values as bytes, at most 16 kB."""
+        return b"".join(value.to_bytes(_BYTES, "big") for value in self.values)
 
     @classmethod
-    def from_json(cls, record: Any) -> Sketch:
-        """What `to_json` wrote.
+    def unpack(cls, raw: bytes, *, full: bool, key: str) -> Sketch:
+        """The sketch whose values `pack` wrote.
 
         Raises:
-            InvalidInput: it is not that.
+            InvalidInput: they are not that.
         """
-        try:
-            raw = base64.b64decode(record["values"], validate=True)
-            full, key = record["full"], record["key"]
-        except (KeyError, TypeError, ValueError) as error:
-            raise InvalidInput("malformed sketch of a data set") from error
         values = [int.from_bytes(raw[i : i + _BYTES], "big") for i in range(0, len(raw), _BYTES)]
         sound = len(raw) % _BYTES == 0 and len(values) <= KEEP and values == sorted(set(values))
-        if not sound or type(full) is not bool or type(key) is not str or (full and not values):
+        if not sound or (full and not values):
             raise InvalidInput("malformed sketch of a data set")
         return cls(tuple(values), full, key)
+
+
+def hashed(key: bytes, items: Iterable[bytes]) -> Iterator[int]:
+    """The values of ids in a sketch under a key: 0 to 2^64 - 1.
+
+    Raises:
+        InvalidInput: the key is too short.
+    """
+    inner = bytes.fromhex(keyed_hash(key, [b"sketch"]))
+    for item in items:
+        yield int.from_bytes(hmac.digest(inner, item, hashlib.sha256)[:_BYTES], "big")
+
+
+def key_name(key: bytes) -> str:
+    """What a hash key is called, 16 hex digits; it tells nothing about the key.
+
+    Raises:
+        InvalidInput: the key is too short.
+    """
+    return keyed_hash(key, [b"the name of this key"])[:16]
+
+
+def hash_key_file(ledger: Ledger) -> Path:
+    """Where a ledger's hash key stands: beside its signing key, ending in `.hash`."""
+    return ledger.keyring.path.with_suffix(".hash")
 
 
 def hash_key(ledger: Ledger) -> bytes:
     """The key under which a ledger names data: 32 bytes in a file of its own beside the signing
     key, ending in `.hash`, made when it is first asked for. Whoever has it can test guesses of
-    ids; without it, registered sets are no longer recognised.
+    ids. Without it registered sets cannot be recognised, and their use is refused until each has
+    a version under a new one.
 
     Raises:
         InvalidInput: the file does not hold a key.
         Refused: group or others may read the file.
     """
-    path: Path = ledger.keyring._path.with_suffix(".hash")
+    path = hash_key_file(ledger)
     if not path.exists():
-        fresh = secret_stream("privet ledger hash key").read(32)
         try:
-            write_private(path, fresh.hex().encode() + b"\n")
+            write_fresh_key(path)
         except FileExistsError:  # another process made one at this moment: that one is read
             return hash_key(ledger)
     try:
@@ -151,3 +174,15 @@ def hash_key(ledger: Ledger) -> bytes:
         raise InvalidInput(f"the file {path} does not hold a hash key",
                            remedy="restore it from a backup")
     return key
+
+
+def write_fresh_key(path: Path) -> str:
+    """Make a hash key in a new file; its name.
+
+    Raises:
+        FileExistsError: there is a file already.
+        Unavailable: the folder cannot be written.
+    """
+    fresh = secret_stream("privet ledger hash key").read(32)
+    write_private(path, fresh.hex().encode() + b"\n")
+    return key_name(fresh)

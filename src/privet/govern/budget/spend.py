@@ -14,12 +14,12 @@ import sqlalchemy as sa
 
 from privet.claims import Guarantee, from_json
 from privet.errors import InvalidInput, OutOfBudget, Refused
-from privet.govern.budget import totals
+from privet.govern.budget import sketches, totals
 from privet.govern.budget.amounts import Amount
 from privet.govern.budget.balance import left_of, out_of_budget
 from privet.govern.budget.filters import charge
-from privet.govern.budget.registry import existing
-from privet.govern.budget.sets import WHOLE, View, advance, entries_of
+from privet.govern.budget.relatives import existing
+from privet.govern.budget.sets import WHOLE, View, advance, entries_of, roots_of
 from privet.govern.budget.totals import Account, Totals, Used
 from privet.govern.ledger import Entry, Ledger, Transaction
 from privet.govern.ledger.reading import existing as existing_entry
@@ -204,9 +204,10 @@ def recomputed(connection: sa.Connection) -> tuple[Totals, dict[str, int], list[
 
 
 def audit_totals(ledger: Ledger) -> list[str]:
-    """Where the cached totals differ from what the entries add up to; empty if nowhere."""
+    """Where cached totals and sketches differ from what the entries say; empty if nowhere."""
     with ledger.reading() as connection:
         used, live, odd = recomputed(connection)
+        odd.extend(_odd_sketches(connection))
         if not sa.inspect(connection).has_table(totals.TOTALS.name):
             return [*odd, "the table of totals is missing"] if used else odd
         cached, tokens = totals.read(connection), totals.open_tokens(connection)
@@ -275,6 +276,16 @@ def _odd_charges(view: View, entry: Entry, plan: Spend) -> Iterator[str]:
         return
     if dict(right.charges) != dict(plan.charges):
         yield f"entry {entry.seq} ({entry.kind}) charges another amount than its claim costs"
+
+
+def _odd_sketches(connection: sa.Connection) -> Iterator[str]:
+    view = advance(View(), connection)
+    for data_set in view.sets.values():
+        for seq in data_set.broken:
+            yield (f"the sketch of {data_set.name!r} that entry {seq} promises is missing or was "
+                   "changed, and no entry says so")
+    for seq in sketches.strays(connection, roots_of(view)):
+        yield f"a sketch stands in the table for entry {seq}, which promises none"
 
 
 def _differences(used: Totals, cached: Totals) -> Iterator[str]:

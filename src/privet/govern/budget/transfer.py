@@ -13,7 +13,7 @@ from privet.errors import InvalidInput, OutOfBudget, Refused
 from privet.govern.budget import totals
 from privet.govern.budget.amounts import Amount, exact
 from privet.govern.budget.balance import left_of
-from privet.govern.budget.registry import existing
+from privet.govern.budget.relatives import existing
 from privet.govern.budget.sets import (
     IN,
     OUT,
@@ -55,7 +55,7 @@ def export_budget(
     if to == ledger.identity or len(to) != 32:
         raise InvalidInput("a budget moves to another ledger", value=to,
                            bound="the identity of another ledger: 32 hex digits",
-                           remedy="privet ledger show --identity")
+                           remedy="privet ledger list   # there: its title names the identity")
 
     def work(transaction: Transaction) -> Entry:
         view = advance(View(), transaction.connection)

@@ -18,6 +18,11 @@ class Keyring:
         self._next = path.with_name(path.name + ".new")
         self._loaded: SigningKey | None = None
 
+    @property
+    def path(self) -> Path:
+        """The key file; what else belongs to the ledger's keys lies beside it."""
+        return self._path
+
     def current(self, keys: Keys) -> SigningKey:
         """The private half of the ledger's current key; read when it is first needed, and
         again after another process has changed it.
