@@ -50,7 +50,7 @@ def page(ledger: Ledger, request_entry: Entry, *, now: datetime | None = None) -
     if case is None:
         raise Refused("the entry holds no request that can be approved", value=request_entry.seq,
                       bound=f"an entry of kind {REQUESTED!r} about a data set of the policy",
-                      remedy="privet request")  # fmt: skip
+                      remedy='privet request DATA --reason "..."')  # fmt: skip
     payload = request_entry.payload or {}
     job = str(payload["job"])
     checks = _checks(policy, case)
@@ -71,7 +71,7 @@ def page(ledger: Ledger, request_entry: Entry, *, now: datetime | None = None) -
         days=case.terms.approval_days,
         runs_allowed=case.terms.approval_runs,
         job=job,
-        commands=[rules.approve_line(job), f'privet deny {job} --reason "..."'],
+        commands=[rules.approve_line(job), f'privet deny {job} --key FILE --reason "..."'],
         made=_made(policy, ledger, request_entry, job),
     )
     return _UNPRINTABLE.sub("\ufffd", _TURNING.sub("", text))

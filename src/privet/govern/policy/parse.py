@@ -109,8 +109,13 @@ def heading(name: str) -> str:
     >>> heading("patients"), heading("all of 2024")
     ('[data_sets.patients]', '[data_sets."all of 2024"]')
     """
+    return f"[data_sets.{toml_key(name)}]"
+
+
+def toml_key(name: str) -> str:
+    """A name as a key of TOML: quoted where it must be."""
     bare = re.fullmatch(r"[A-Za-z0-9_-]+", name)
-    return f"[data_sets.{name if bare else json.dumps(name, ensure_ascii=False)}]"
+    return name if bare else json.dumps(name, ensure_ascii=False)
 
 
 def _own(name: str, table: Any) -> dict[str, Any]:

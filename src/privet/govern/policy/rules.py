@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from privet.govern.policy.acts import Act, expiry, standing
 from privet.govern.policy.adoption import ADOPT
 from privet.govern.policy.facts import Facts
 from privet.govern.policy.job import delta_of, epsilon_of, job_digest, protections_of
-from privet.govern.policy.parse import heading, same_person
+from privet.govern.policy.parse import heading, same_person, toml_key
 from privet.govern.policy.terms import Approver, Terms
 from privet.govern.policy.values import stack
 
@@ -135,13 +136,15 @@ def allowed_columns(policy: Policy, case: Case) -> Decision | None:
     if allowed is None:
         return None
     named = case.request.parameters.get("columns", case.facts.columns)
-    remedy = f"columns={list(allowed)!r}"
     if not isinstance(named, (list, tuple)) or not all(isinstance(n, str) for n in named):
-        return no("the request does not say which columns it uses", remedy)
+        return no("the request does not say which columns it uses",
+                  f'parameters={{"columns": {list(allowed)!r}}}')  # fmt: skip
     strange = [name for name in named if name not in allowed]
     if not strange:
         return None
-    return no(f"{_list(strange)} not among the allowed columns: {_list(allowed)}", remedy)
+    tables = ", ".join(f"[columns.{toml_key(name)}]" for name in strange)
+    return no(f"{_list(strange)} not among the allowed columns: {_list(allowed)}",
+              f'kind = "ignore"   # under {tables} in the schema')  # fmt: skip
 
 
 def release_size(policy: Policy, case: Case) -> Decision | None:
@@ -214,7 +217,9 @@ def reports_exist(policy: Policy, case: Case) -> Decision | None:
     missing = [name for name in case.terms.reports if name not in case.facts.reports]
     if not missing:
         return None
-    return no(f"{_list(missing)} must exist first", f"privet report --format {missing[0]}")
+    return no(f"{_list(missing)} must exist first", f"privet report --format {missing[0]} "
+              f"--data-set {shlex.quote(case.request.data_set or 'NAME')} --out {missing[0]}.html"
+              )  # fmt: skip
 
 
 def named_requester(policy: Policy, case: Case) -> Decision | None:
@@ -230,7 +235,8 @@ def not_denied(policy: Policy, case: Case) -> Decision | None:
         if act.verb == "deny":
             said = f": {act.reason}" if act.reason else ""
             return no(f"{name} denied this job{said}",
-                      f"privet revoke {case.job}   # by {name}")  # fmt: skip
+                      f'privet revoke {case.job} --key FILE --reason "..."   # by {name}'
+                      )  # fmt: skip
     return None
 
 
@@ -244,8 +250,11 @@ def approved(policy: Policy, case: Case) -> Decision | None:
         return None
     people = [name for name in case.terms.approvers
               if not is_requester(case, _approver(policy, name)) and name not in valid]
+    ask = "privet.govern.policy.request(ledger, request, requester, reason)"
+    if case.request.action == "fit":
+        ask = 'privet request DATA --reason "..."   # with the options of the run'
     return no(f"job {case.job[:16]} has {len(valid)} of {needed} approvals; "
-              f"{_list(people)} may approve", f"privet request   # then: {approve_line(case.job)}"
+              f"{_list(people)} may approve", f"{ask}; then: {approve_line(case.job)}"
               )  # fmt: skip
 
 
@@ -274,7 +283,7 @@ RULES: tuple[Rule, ...] = (
 
 def approve_line(job: str) -> str:
     """The command with which to approve a job."""
-    return f"privet approve {job}"
+    return f"privet approve {job} --key FILE"
 
 
 def acts_on(policy: Policy, case: Case) -> dict[str, Act]:
