@@ -11,12 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privet.protect.choose import Comparison
+from privet.protect.choose.comparison import Entry
 from privet.protect.choose.plot import score_plot
+from privet.protect.choose.score import METRICS
 from privet.protect.choose.svg import Box, Label, place, shortened, width_of, wrapped
 from tests.unit.protect.made_comparisons import (
     HOSTILE,
     comparison,
     crowded,
+    dp,
     hostile,
     plain,
     private,
@@ -165,6 +168,37 @@ def climbing() -> Comparison:
     return comparison(plain(), *(private(epsilon, mean) for epsilon, mean in steps.items()))
 
 
+def near_the_floor() -> Comparison:
+    """Wide intervals over the majority class, so that its line has no room beside it."""
+    steps = {0.1: (0.641, 0.085), 0.3: (0.664, 0.037), 1: (0.68, 0.043), 3: (0.685, 0.021),
+             10: (0.719, 0.04)}  # fmt: skip
+    lines = [private(e, mean, spread=spread) for e, (mean, spread) in steps.items()]
+    return comparison(plain(0.741, spread=0.04), *lines,
+                      baselines={"accuracy": score("accuracy", 0.676, 0.0)})  # fmt: skip
+
+
+def just_below_the_floor() -> Comparison:
+    """A figure above its point would stand on the line of the majority class."""
+    return comparison(plain(0.75), private(0.5, 0.511, spread=0.0085),
+                      private(3, 0.568, spread=0.006),
+                      baselines={"accuracy": score("accuracy", 0.585, 0.0)})  # fmt: skip
+
+
+def hopeless() -> Comparison:
+    """A regression that barely beats the mean."""
+    steps = {0.1: (-0.224, 0.048), 0.3: (-0.071, 0.118), 1: (-0.059, 0.065), 3: (-0.014, 0.085),
+             10: (0.203, 0.084)}  # fmt: skip
+    lines = [
+        Entry(label=f"private eps={e:g}", name="private", guarantee=dp(e),
+              scores={"r2": score("r2", mean, spread)})
+        for e, (mean, spread) in steps.items()
+    ]  # fmt: skip
+    level = Entry(label="plain", name="plain", guarantee=plain().guarantee,
+                  scores={"r2": score("r2", 0.629, 0.04)})  # fmt: skip
+    return comparison(level, *lines, classes=None, target="pressure",
+                      baselines={"r2": score("r2", -0.01, 0.0)})  # fmt: skip
+
+
 def crossed(svg: SVG) -> list[str]:
     """Labels through which a thread or a level line goes."""
     (thread,) = of(svg, "thread")
@@ -185,13 +219,18 @@ def crossed(svg: SVG) -> list[str]:
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("found", [usual(), climbing()])
+@pytest.mark.parametrize("found", [
+    usual(), climbing(), near_the_floor(), just_below_the_floor(), hopeless(),
+])  # fmt: skip
 def test_no_line_goes_through_a_label(found: Comparison, size: tuple[float, float]) -> None:
     svg = drawn(found, size=size)
     assert crossed(svg) == []
     texts = [label.text for label in labels(svg)]
     for line in found.entries[1:]:
-        assert line.scores["accuracy"].figure in texts
+        assert line.scores[found.primary].figure in texts
+    floor = f"{METRICS[found.primary].baseline} {found.baselines[found.primary].figure}"
+    assert any(text.endswith(floor) for text in texts), "the dashed line has its name"
+    check_labels(svg)
 
 
 @pytest.mark.parametrize("size", SIZES)

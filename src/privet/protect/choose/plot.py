@@ -25,7 +25,10 @@ from privet.protect.choose.marks import (
 from privet.protect.choose.score import METRICS, Score
 from privet.protect.choose.svg import Box, Label, picture, place, shortened
 
-Options = Iterator[Label]
+_KEYS = {"levelname": "\N{EM DASH}", "floorname": "\N{EN DASH} \N{EN DASH}"}
+"""How the line looks whose name does not stand beside it."""
+
+Options = Sequence[Label]
 """Places for one label, the best first."""
 
 
@@ -43,16 +46,13 @@ def score_plot(
     grid, ticks = axes(frame, [entry.epsilon or 1.0 for entry in points], METRICS[metric].most)
     taken = [room_of(frame, x, entry.scores[metric]) for x, entry in places]
     taken += [label.box for label in ticks]
-    wanted = [
-        *_names(frame, places, metric),
-        *_figures(frame, places, metric),
-        *(_level_name(frame, entry, metric) for entry in flat),
-        *([_floor_name(frame, base, metric)] if base is not None else []),
-    ]
     heights = [entry.scores[metric] for entry in flat] + ([] if base is None else [base])
-    lines = strokes(frame, places, metric, heights)
-    found = [_settled(frame, options, taken, lines) for options in wanted]
-    words = [label for label in found if label is not None]
+    names, figures = [*_names(frame, places, metric)], [*_figures(frame, places, metric)]
+    along = [[*_level_name(frame, entry, metric)] for entry in flat]
+    along += [] if base is None else [[*_floor_name(frame, base, metric)]]
+    orders = (names + figures + along, names + along + figures, along + figures + names,
+              figures + names + along)  # fmt: skip
+    words = _arranged(frame, orders, taken, strokes(frame, places, metric, heights))
     marks = [
         *(mark for entry in flat for mark in band(frame, entry.scores[metric])),
         *grid,
@@ -68,22 +68,40 @@ def score_plot(
     )  # fmt: skip
 
 
+def _arranged(
+    frame: Frame, orders: Sequence[Sequence[Options]], taken: list[Box], lines: list[Box]
+) -> list[Label]:
+    """The labels, placed one after the other in the order that leaves out and strikes fewest."""
+    room = Box(0, 0, frame.width, frame.inner.bottom - 1)
+    best: tuple[tuple[int, int], list[Label]] | None = None
+    for wanted in orders:
+        boxes = list(taken)
+        found = [_settled(options, boxes, lines, room) for options in wanted]
+        words = [label for label in found if label is not None]
+        struck = sum(any(label.box.meets(line) for line in lines) for label in words)
+        faults = len(wanted) - len(words), struck
+        if best is None or faults < best[0]:
+            best = faults, words
+        if faults == (0, 0):
+            break
+    return [] if best is None else best[1]
+
+
 def _settled(
-    frame: Frame, options: Options, taken: list[Box], lines: list[Box]
+    options: Options, taken: list[Box], lines: list[Box], room: Box
 ) -> Label | None:
     """A label where it meets nothing, clear of the horizontal axis, and of lines if it can be."""
-    room, candidates = Box(0, 0, frame.width, frame.inner.bottom - 1), list(options)
-    clear = place(candidates, [*taken, *lines], room)
-    return place([clear] if clear else candidates, taken, room)
+    clear = place(options, [*taken, *lines], room)
+    return place([clear] if clear else options, taken, room)
 
 
-def _level_name(frame: Frame, entry: Entry, metric: str) -> Options:
+def _level_name(frame: Frame, entry: Entry, metric: str) -> Iterator[Label]:
     score = entry.scores[metric]
     name = shortened(entry.label, LONGEST - 45, SIZE)
     return _along(frame, name, score.figure, frame.y(score.mean), "levelname")
 
 
-def _floor_name(frame: Frame, score: Score, metric: str) -> Options:
+def _floor_name(frame: Frame, score: Score, metric: str) -> Iterator[Label]:
     name, figure = METRICS[metric].baseline, score.figure
     low, high = frame.scores
     if low <= score.mean <= high:
@@ -98,8 +116,8 @@ def _floor_name(frame: Frame, score: Score, metric: str) -> Options:
     )
 
 
-def _along(frame: Frame, name: str, figure: str, y: float, css: str) -> Options:
-    """Places for the name of a horizontal line: in the margin, else along the line."""
+def _along(frame: Frame, name: str, figure: str, y: float, css: str) -> Iterator[Label]:
+    """Places for the name of a horizontal line: in the margin, along the line, or as a key."""
     inner, whole = frame.inner, f"{name} {figure}"
     if frame.margin:
         for shift in (4.0, -6.0, 14.0, -11.0, -16.0, 19.0, 24.0, -26.0):
@@ -107,9 +125,13 @@ def _along(frame: Frame, name: str, figure: str, y: float, css: str) -> Options:
             yield Label(name, inner.right + 8, y + shift, css=css)
     for shift in (-5.0, SIZE + 3, -9.0, SIZE + 8):
         yield from _across(frame, (whole, name), y + shift, css)
+    # Away from the line, the name has a piece of it in front, as in a key.
+    lines = int((inner.bottom - inner.top) / (SIZE + 6))
+    for height in (inner.bottom - 6, *(inner.top + SIZE * (1 + 1.5 * i) for i in range(lines))):
+        yield from _across(frame, (f"{_KEYS[css]} {whole}", f"{_KEYS[css]} {name}"), height, css)
 
 
-def _across(frame: Frame, texts: Sequence[str], y: float, css: str) -> Options:
+def _across(frame: Frame, texts: Sequence[str], y: float, css: str) -> Iterator[Label]:
     """Places along a line: at its end, its start, and then between."""
     inner = frame.inner
     for text in texts:
@@ -129,22 +151,20 @@ def _names(frame: Frame, places: Places, metric: str) -> Iterator[Options]:
         top, bottom = whisker(frame, entry.scores[metric])
         beside = frame.inner.right + 8
         outside = [Label(name, beside, y + shift, css="name") for shift in (4, 18, -10, 32)]
-        yield iter(
-            [
-                *(outside if frame.margin else []),
-                Label(name, x, bottom + SIZE + 3, "middle", css="name"),
-                Label(name, x + RADIUS + 7, y + 4, css="name"),
-                Label(name, x + RADIUS, bottom + SIZE + 3, "end", css="name"),
-                Label(name, x - RADIUS - 7, y + 4, "end", css="name"),
-                Label(name, x, top - 6, "middle", css="name"),
-                Label(name, x + RADIUS, top - 6, "end", css="name"),
-                Label(name, x, bottom + 2 * SIZE + 6, "middle", css="name"),
-                Label(name, x, top - SIZE - 9, "middle", css="name"),
-                Label(name, x + RADIUS, bottom + 2 * SIZE + 6, "end", css="name"),
-                Label(name, x + RADIUS, bottom + 3 * SIZE + 9, "end", css="name"),
-                Label(name, x + RADIUS, top - SIZE - 9, "end", css="name"),
-            ]
-        )
+        yield [
+            *(outside if frame.margin else []),
+            Label(name, x, bottom + SIZE + 3, "middle", css="name"),
+            Label(name, x + RADIUS + 7, y + 4, css="name"),
+            Label(name, x + RADIUS, bottom + SIZE + 3, "end", css="name"),
+            Label(name, x - RADIUS - 7, y + 4, "end", css="name"),
+            Label(name, x, top - 6, "middle", css="name"),
+            Label(name, x + RADIUS, top - 6, "end", css="name"),
+            Label(name, x, bottom + 2 * SIZE + 6, "middle", css="name"),
+            Label(name, x, top - SIZE - 9, "middle", css="name"),
+            Label(name, x + RADIUS, bottom + 2 * SIZE + 6, "end", css="name"),
+            Label(name, x + RADIUS, bottom + 3 * SIZE + 9, "end", css="name"),
+            Label(name, x + RADIUS, top - SIZE - 9, "end", css="name"),
+        ]
 
 
 def _figures(frame: Frame, places: Places, metric: str) -> Iterator[Options]:
@@ -153,19 +173,22 @@ def _figures(frame: Frame, places: Places, metric: str) -> Iterator[Options]:
         score = entry.scores[metric]
         top, bottom = whisker(frame, score)
         text, y = score.figure, frame.y(score.mean) + 4
-        yield iter(
-            [
-                Label(text, x, top - 5, "middle", css="figure"),
-                Label(text, x, bottom + SIZE + 3, "middle", css="figure"),
-                Label(text, x + RADIUS + 6, y, css="figure"),
-                Label(text, x - RADIUS - 6, y, "end", css="figure"),
-                # Off the thread, which climbs from the left below to the right above.
-                Label(text, x + RADIUS, top - 5, "end", css="figure"),
-                Label(text, x - RADIUS, bottom + SIZE + 3, css="figure"),
-                Label(text, x - RADIUS - 6, y - SIZE, "end", css="figure"),
-                Label(text, x + RADIUS + 6, y + SIZE, css="figure"),
-            ]
-        )
+        yield [
+            Label(text, x, top - 5, "middle", css="figure"),
+            Label(text, x, bottom + SIZE + 3, "middle", css="figure"),
+            Label(text, x + RADIUS + 6, y, css="figure"),
+            Label(text, x - RADIUS - 6, y, "end", css="figure"),
+            # Off the thread, which climbs from the left below to the right above.
+            Label(text, x + RADIUS, top - 5, "end", css="figure"),
+            Label(text, x - RADIUS, bottom + SIZE + 3, css="figure"),
+            Label(text, x - RADIUS - 6, y - SIZE, "end", css="figure"),
+            Label(text, x + RADIUS + 6, y + SIZE, css="figure"),
+            *(Label(text, x + across, y + down, anchor, css="figure")
+              for down in (-SIZE, SIZE, -SIZE / 2, SIZE / 2, -2 * SIZE, 2 * SIZE)
+              for across, anchor in ((RADIUS + 6, "start"), (-RADIUS - 6, "end"))),
+            *(Label(text, x, edge, "middle", css="figure")
+              for edge in (top - SIZE - 8, bottom + 2 * SIZE + 6, top - 2 * SIZE - 11)),
+        ]
 
 
 def _in_words(comparison: Comparison, metric: str, points: Sequence[Entry]) -> str:
