@@ -64,6 +64,13 @@ def test_every_public_name_loads_and_is_documented(name):
     assert value.__doc__
 
 
+def test_dir_shows_the_public_names_and_no_others():
+    code = "import privet\nprint([n for n in dir(privet) if n[:2] != '__'])"
+    assert python(code).strip() == repr([n for n in PUBLIC if n != "__version__"])
+    used = code.replace("\n", "\nprivet.read, privet.compare, privet.errors\n", 1)
+    assert python(used) == python(code), "and none more when they were used"
+
+
 def test_version_is_the_installed_one():
     try:
         assert privet.__version__ == version("privet")
