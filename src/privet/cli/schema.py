@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from privet.claims import DPGuarantee
     from privet.cli.sources import Source
     from privet.data import Dataset, Schema
+    from privet.data.readers import Reader
 
 
 @click.group("schema", short_help="Draft or check a schema.")
@@ -101,22 +102,27 @@ def draft(
 
 
 def _plain(source: Source, keep: bool) -> Schema:
-    from privet.cli.sources import open_rows
     from privet.data.drafting import draft as draft_schema
 
-    return draft_schema(open_rows(source), drop_identifiers=not keep, target=source.target)
+    return draft_schema(_opened(source), drop_identifiers=not keep, target=source.target)
+
+
+def _opened(source: Source) -> Reader:
+    from privet.cli.sources import open_rows, require_known_target
+
+    opened = open_rows(source)
+    require_known_target(source, opened.columns, where=f"{source.name or opened.describe} has")
+    return opened
 
 
 def _private(
     source: Source, epsilon: str, delta: str | None, kinds: dict[str, str | list[str]]
 ) -> tuple[Schema, DPGuarantee]:
-    from privet.cli.sources import open_rows
-
     spent, failing = budget(epsilon), chance(delta)
     from privet.dp.draft import draft_private
     from privet.estimators.stewardship import admission
 
-    opened = open_rows(source)
+    opened = _opened(source)
     _require_kinds(kinds, opened.columns, source.name or opened.describe)
     name, steward = admission(opened, source.name or opened.describe)
     return draft_private(opened, epsilon=spent, delta=failing, target=source.target, kinds=kinds,

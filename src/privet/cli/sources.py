@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from privet.cli import bundled
 from privet.data.names import close_names, unknown_column
 from privet.data.tomlfile import heading
 from privet.errors import (
@@ -15,17 +16,12 @@ from privet.errors import (
     InvalidInput,
     MissingBounds,
     SchemaError,
-    UnknownColumn,
 )
 
 if TYPE_CHECKING:
     from privet.data import Dataset, Schema
     from privet.data.readers import Reader
     from privet.protect.base import Protection
-
-DEMO = "demo:"
-DEMOS = ("breast-cancer",)
-_DEMO_FOLDER = Path(__file__).resolve().parents[1] / "demo"
 
 
 @dataclass(frozen=True)
@@ -41,7 +37,7 @@ class Source:
     @property
     def is_demo(self) -> bool:
         """True if the data come with the package."""
-        return self.data.startswith(DEMO)
+        return self.data.startswith(bundled.PREFIX)
 
     @property
     def is_address(self) -> bool:
@@ -61,7 +57,7 @@ class Source:
     def name(self) -> str | None:
         """What reports call the data; None leaves it to an address to name itself."""
         if self.is_demo:
-            return self.data.removeprefix(DEMO)
+            return self.data.removeprefix(bundled.PREFIX)
         return None if self.is_address else Path(self.data).stem
 
     def draft_line(self, file: str) -> str:
@@ -75,7 +71,7 @@ class Source:
         if self.schema_option is not None:
             return self.schema_option
         if self.is_demo:
-            return str(_DEMO_FOLDER / "breast_cancer.toml")
+            return str(bundled.SCHEMA)
         beside = Path(self.data).with_suffix(".toml")
         return str(beside) if not self.is_address and beside.is_file() else None
 
@@ -102,13 +98,8 @@ def source_of(data: str) -> Any:
     Raises:
         DataError: there is no such file or bundled set.
     """
-    if data.startswith(DEMO):
-        name = data.removeprefix(DEMO)
-        if name not in DEMOS:
-            raise DataError("there is no such bundled data set", value=data,
-                            bound="one of " + ", ".join(DEMO + known for known in DEMOS),
-                            remedy=DEMO + DEMOS[0])
-        return _breast_cancer()
+    if data.startswith(bundled.PREFIX):
+        return bundled.columns(data)
     if "://" not in data and not Path(data).exists():
         raise DataError("there is no such file", value=data,
                         bound="a CSV or Parquet file, a DuckDB file with --table, a database "
@@ -153,14 +144,25 @@ def open_data(source: Source, *, schema: Schema | None = None) -> Dataset:
     elif source.schema_file is not None:
         schema = load_schema(source.schema_file, source)
         _require_declared(schema, rows, source)
-    try:
-        return read(rows, schema=schema, target=source.target, name=source.name)
-    except UnknownColumn as error:
-        if source.target is None or error.value != source.target:
-            raise
-        near = (error.remedy or "").partition('"')[2].rstrip('"')
-        raise UnknownColumn(error.problem, value=error.value, bound=error.bound,
-                            remedy=f"--target {near or 'COLUMN   # one of these'}") from error
+    if schema is None:
+        require_known_target(source, rows.columns, where=f"{source.name or rows.describe} has")
+    else:
+        require_known_target(source, schema.columns, where="the schema has")
+    return read(rows, schema=schema, target=source.target, name=source.name)
+
+
+def require_known_target(source: Source, known: Iterable[str], *, where: str) -> None:
+    """Refuse a --target that names none of these columns.
+
+    Raises:
+        UnknownColumn: with the option for the one that was probably meant.
+    """
+    target, known = source.target, list(known)
+    if target is not None and target not in known:
+        near = close_names(target, known)
+        remedy = shlex.quote(near[0]) if near else "COLUMN   # one of these"
+        raise unknown_column(target, known, where=f"the target is missing: {where}",
+                             remedy=f"--target {remedy}")
 
 
 def _require_read(schema: Schema, rows: Reader, source: Source) -> None:
@@ -198,18 +200,6 @@ def _require_declared(schema: Schema, rows: Reader, source: Source) -> None:
                       else f"{file} without {wrong}, or data that have the column")
             raise unknown_column(name, rows.columns, remedy=remedy,
                                  where=f"{source.name or rows.describe} has")
-
-
-def _breast_cancer() -> dict[str, Any]:
-    """The columns of scikit-learn's copy, the diagnosis in words."""
-    from sklearn.datasets import load_breast_cancer
-
-    bunch = load_breast_cancer()
-    columns: dict[str, Any] = {
-        str(name): bunch.data[:, index] for index, name in enumerate(bunch.feature_names)
-    }
-    columns["diagnosis"] = bunch.target_names.astype(object)[bunch.target]
-    return columns
 
 
 def require_target(data: Dataset, source: Source) -> None:

@@ -283,3 +283,31 @@ def test_private_draft_without_a_number_says_how_to_declare_one(privet, tmp_path
     done = privet("schema", "draft", "patients.csv", "--private", "--epsilon", "1", "--kind",
                   "city=Bern,Chur")  # fmt: skip
     assert told(done) == "--kind age=number"
+
+
+@pytest.mark.parametrize("words", [
+    ["compare", "--protect", "plain"], ["schema", "draft"],
+    ["schema", "draft", "--private", "--epsilon", "1"],
+])  # fmt: skip
+@pytest.mark.parametrize(("name", "target", "option"), [
+    ("ill today", "ill_today", "--target 'ill today'"),
+    ("iller", "ill", "--target iller"),
+    ("zz", "ill", "--target COLUMN   # one of these"),
+    ('the "ill" one', "the ill one", """--target 'the "ill" one'"""),
+])  # fmt: skip
+def test_the_target_that_was_meant_is_told_as_an_option(
+    privet, tmp_path: Path, words: list[str], name: str, target: str, option: str
+) -> None:
+    quoted = '"' + name.replace('"', '""') + '"'
+    lines = [f"age,city,{quoted}", *rows()[1:]]
+    (tmp_path / "patients.csv").write_text("".join(line + "\n" for line in lines))
+    done = privet(*words, "patients.csv", "--target", target)
+    assert told(done) == option
+    assert "the target is missing: patients has no such column" in done.err
+
+
+def test_the_target_is_looked_for_where_the_schema_declares_it(privet, tmp_path: Path) -> None:
+    put(tmp_path, rows(), SCHEMA)
+    done = privet("train", "patients.csv", "--target", "il", "--out", "m")
+    assert told(done) == "--target ill"
+    assert "the target is missing: the schema has no such column" in done.err
