@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from privet.cli.ledgers import existing_ledger, ledger_option
+from privet.cli.ledgers import existing_ledger, ledger_option, public_key
 from privet.cli.options import budget, chance, output_options, table_options
 from privet.errors import InvalidInput
 
@@ -61,19 +61,22 @@ def _file_options(ask: Any) -> Any:
 @click.option("--disjoint", multiple=True, metavar="NAME",
               help="A registered set none of whose persons is in this one. May be repeated.")
 @click.option("--owner", default="", metavar="TEXT", help="Who answers for the data.")
+@click.option("--owner-key", metavar="FILE",
+              help="The owner's public key, as 64 hex digits or in a file, or the owner's key "
+              "file: only this key can then adopt another ledger in the place of a lost one.")
 @_file_options
 @ledger_option
 @output_options
 def register(
     name: str, file: str, epsilon: str, delta: str | None, composition: str, unit: str | None,
     purposes: tuple[str, ...], parents: tuple[str, ...], disjoint: tuple[str, ...], owner: str,
-    schema_file: str | None, table: str | None, query: str | None, where: str | None,
-    as_json: bool,
+    owner_key: str | None, schema_file: str | None, table: str | None, query: str | None,
+    where: str | None, as_json: bool,
 ) -> None:
     """Register the data of FILE under NAME, with a budget that is promised to its persons.
 
-    The ledger keeps keyed hashes, no data: by them it knows the file again, and its relatives.
-    A ledger is begun where there is none.
+    Keyed hashes are kept, no data: by them the file is known again, and its relatives. They can
+    be erased (privet dataset forget). A ledger is begun where there is none.
 
     \b
     Example:
@@ -83,6 +86,7 @@ def register(
     from privet.govern.budget import Registry
     from privet.govern.ledger import Ledger
 
+    public = None if owner_key is None else public_key(owner_key)
     data = _data(file, schema_file, table, query, unit)
     rows, units = data.sizes()
     if rows == 0:
@@ -95,7 +99,7 @@ def register(
     entry = Registry(ledger).register(
         name, unit=data.schema.unit.name, budget=promised, rows=rows, units=units,
         columns=data.columns, purposes=caps, parents=parents, disjoint_from=disjoint,
-        owner=owner, max_rows=data.schema.unit.max_rows, **facts,
+        owner=owner, owner_key=public, max_rows=data.schema.unit.max_rows, **facts,
     )
     if as_json:
         print_json({"name": name, "entry": entry.seq, "ledger": ledger.identity, "rows": rows,
@@ -118,6 +122,8 @@ def version(
 ) -> None:
     """Record FILE as the newest version of NAME. What was spent stays spent.
 
+    After the hash key was changed (privet dataset rekey) or lost, it makes NAME known again.
+
     \b
     Example:
       privet dataset version patients patients-2027.csv
@@ -138,6 +144,86 @@ def version(
     else:
         say(f"Version {len(known.versions) + 1} of {name}: {rows} rows of {units} units, "
             f"entry {entry.seq}.")
+
+
+@command.command("forget", short_help="Erase keyed hashes of persons.")
+@click.argument("name")
+@click.argument("file", required=False)
+@click.option("--all", "whole", is_flag=True, help="Erase the hashes of all persons of NAME.")
+@_file_options
+@ledger_option
+@output_options
+def forget(
+    name: str, file: str | None, whole: bool, schema_file: str | None, table: str | None,
+    query: str | None, where: str | None, as_json: bool,
+) -> None:
+    """Erase what is kept of the persons in FILE: keyed hashes of their ids or rows.
+
+    FILE has the column of their ids, or, where a row is the unit, their whole rows. An entry
+    says that something was erased, not of whom. Do it in the data first: a version that is
+    registered later from data that hold them brings the hashes back.
+
+    It costs little: a derived set of nobody else is not recognised. After --all, only exact
+    copies are, until a version is registered again.
+
+    \b
+    Example:
+      privet dataset forget patients leaving.csv
+      privet dataset forget patients --all
+    """
+    from privet.cli.console import print_json, say
+    from privet.data.fingerprint import unit_bytes
+    from privet.govern.budget import Registry
+
+    if whole == (file is not None):
+        raise InvalidInput("whose hashes are to be erased is not said", bound="FILE or --all",
+                           remedy=f"privet dataset forget {name} --all")
+    registry = Registry(existing_ledger(where))
+    known = registry.get(name)
+    if file is None:
+        entry = registry.erase_sketch(name)
+    else:
+        unit = None if known.unit == "row" else known.unit
+        found = registry.forget(name, *unit_bytes(_data(file, schema_file, table, query, unit)))
+        if found is None:
+            if as_json:
+                print_json({"name": name, "entry": None})
+            else:
+                say(f"No hash of these persons is kept for {name}; nothing was written.")
+            return
+        entry = found
+    if as_json:
+        print_json({"name": name, "entry": entry.seq})
+    else:
+        say(f"Erased, entry {entry.seq}.")
+
+
+@command.command("rekey", short_help="Change the key of the keyed hashes.")
+@ledger_option
+@output_options
+def rekey(where: str | None, as_json: bool) -> None:
+    """Make a new key for the keyed hashes, and erase all that were made with the old one.
+
+    Nothing is recognised by old hashes under a new key. So registered data are refused until each
+    set has a version under it: run privet dataset version NAME FILE for all that are named.
+
+    \b
+    Example:
+      privet dataset rekey
+      privet dataset version patients patients.csv
+    """
+    from privet.cli.console import print_json, say
+    from privet.govern.budget import Registry, rotate_hash_key
+
+    ledger = existing_ledger(where)
+    entry = rotate_hash_key(ledger)
+    waiting = [item.name for item in Registry(ledger).list() if item.key is not None]
+    if as_json:
+        print_json({"entry": entry.seq, "versions_needed": waiting})
+        return
+    say(f"The hash key is a new one, entry {entry.seq}. Until then their data are refused:")
+    for name in waiting:
+        say(f"  privet dataset version {name} FILE")
 
 
 @command.command("list", short_help="List the registered sets and what is left of each.")

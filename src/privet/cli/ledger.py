@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from privet.cli.adopt import adopt
 from privet.cli.ledgers import existing_ledger, ledger_option, read_receipt, read_record, summary
 from privet.cli.options import output_options
 from privet.errors import InvalidInput, Refused
@@ -24,6 +25,9 @@ def command() -> None:
       privet ledger list
       privet ledger verify --receipt last-month.json
     """
+
+
+command.add_command(adopt)
 
 
 @command.command("list", short_help="List the entries.")

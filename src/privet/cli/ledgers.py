@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from privet.govern.ledger import Entry, Ledger, Receipt
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+_TOLD = ("name", "data_set", "reserve", "reason", "entry", "job", "digest", "version", "key")
+_HEX = re.compile("[0-9a-fA-F]{64}")
+_MAKE_KEY = "privet policy key --out owner.key"
 
 
 def ledger_option(command: Command) -> Command:
@@ -43,6 +47,29 @@ def existing_ledger(where: str | None) -> Ledger:
             error.problem, bound="a ledger that is begun",
             remedy="privet dataset register NAME FILE --budget 3   # begins one",
         ) from None
+
+
+def public_key(text: str) -> str:
+    """The hex of a person's public key: given as such, in a file, or as their key file.
+
+    Raises:
+        InvalidInput, Refused: it is none of these, or the key file cannot be read.
+    """
+    from pathlib import Path
+
+    from privet.govern.ledger import SigningKey
+
+    if _HEX.fullmatch(text):
+        return text.lower()
+    try:
+        found = Path(text).read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise InvalidInput(f"the key cannot be read ({error.strerror})", value=text,
+                           bound="64 hex digits, or a file", remedy=_MAKE_KEY) from None
+    except ValueError:
+        raise InvalidInput("the file holds no key", value=text,
+                           bound="64 hex digits, or a key file", remedy=_MAKE_KEY) from None
+    return found.lower() if _HEX.fullmatch(found) else SigningKey.load(Path(text)).public.hex()
 
 
 def read_receipt(file: str) -> Receipt:
@@ -94,7 +121,7 @@ def summary(entry: Entry) -> str:
     if "guarantee" in payload:
         return f"entry {payload.get('reserve')}: {headline(payload['guarantee'])}"
     words = (f"{name} {value}" for name, value in payload.items()
-             if name in ("name", "reserve", "reason", "entry", "job", "digest", "version"))
+             if name in _TOLD and isinstance(value, (str, int)))
     return ", ".join(words)
 
 

@@ -4,6 +4,9 @@ A ledger is kept where PRIVET_LEDGER names one, or where one lies at its default
 known by their content, whatever file or frame they come in: an exact copy, a grown or a filtered
 one. What the ledger does not know is nobody's business here, and the guarantee says that nothing
 was recorded.
+
+The last head of each ledger is remembered outside of it. A ledger that is missing, older, another
+one or a fork is refused until its owner adopts it.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from privet.data import Dataset, Schema, Unit
 from privet.data.columns import Column
+from privet.errors import InvalidInput
 
 if TYPE_CHECKING:
     from privet.claims import Steward
@@ -31,7 +35,8 @@ def stewarded(data: Dataset) -> tuple[Dataset, Steward | None]:
     """The data under their registered name, with their steward; None for data not registered.
 
     Raises:
-        Refused: the data are not registered, but share persons with data that are.
+        Refused: the data are not registered, but share persons with data that are; the ledger is
+            not the one that was used before, grown; or its sketches or hash key are not.
         InvalidInput: PRIVET_LEDGER names a ledger that is not there.
     """
     name, steward = admission(data.source, data.name)
@@ -51,6 +56,9 @@ def admission(source: Source, name: str | None = None) -> tuple[str | None, Stew
     sets = steward.registry.list()
     if not sets:
         return None, None
+    from privet.govern.budget.heads import remember
+
+    remember(ledger)  # before anything is spent, also to see that it can be
     units = dict.fromkeys(data_set.unit for data_set in sets)
     sketch, version = _fingerprint(steward, source, [*units])
     known = name if name in {data_set.name for data_set in sets} else None
@@ -59,13 +67,27 @@ def admission(source: Source, name: str | None = None) -> tuple[str | None, Stew
 
 
 def kept_ledger() -> Ledger | None:
-    """The ledger that is kept here, opened; None if none is."""
-    where = os.environ.get(LEDGER) or None
-    if where is None and not _default_exists():
-        return None
+    """The ledger that is kept here, opened; None if none is, nor ever was.
+
+    Raises:
+        Refused: it is missing, older, another one or a fork of what was last seen at its address.
+        InvalidInput: PRIVET_LEDGER names a ledger that is not there.
+    """
+    from privet.govern.budget.heads import check, check_missing
     from privet.govern.ledger import Ledger
 
-    return Ledger.open(where, create=False)
+    where = os.environ.get(LEDGER) or None
+    if where is None and not _default_exists():
+        check_missing(None)
+        return None
+    try:
+        ledger = Ledger.open(where, create=False)
+    except InvalidInput as error:
+        if "there is no ledger" in error.problem:
+            check_missing(where)
+        raise
+    check(ledger)
+    return ledger
 
 
 def requester() -> str:
@@ -81,10 +103,12 @@ def _default_exists() -> bool:
 
 
 def _steward(ledger: Ledger) -> LedgerSteward:
+    from privet.govern.budget.heads import remember
     from privet.govern.policy import Policy
     from privet.govern.steward import LedgerSteward
 
-    return LedgerSteward(ledger, requester=requester(), policy=Policy.from_ledger(ledger))
+    policy = Policy.from_ledger(ledger)
+    return LedgerSteward(ledger, requester=requester(), policy=policy, after=remember)
 
 
 def _fingerprint(
@@ -92,9 +116,10 @@ def _fingerprint(
 ) -> tuple[Sketch | None, str]:
     """The sketch by which the registry knows the source best, and the name of its content."""
     from privet.data.fingerprint import content_hash, unit_bytes
-    from privet.govern.budget import Sketch, hash_key
+    from privet.govern.budget import Sketch, hash_key, key_name
 
     key = hash_key(steward.ledger)
+    steward.registry.require_known_by(key_name(key))
     version = content_hash(_counted_by(source, "row"), key)
     best: tuple[int, Sketch | None] = (-1, None)
     for unit in units:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -218,3 +221,190 @@ def test_a_private_draft_of_registered_data_spends(privet: Any, registered: Path
     assert done.code == 0, done.err
     left = json.loads(privet("budget", "show", "patients", "--json").out)
     assert left["spent"]["epsilon"] == 0.5
+
+
+def restorer(home: Path, folder: Path) -> Any:
+    """A function that puts the default ledger back as it is now."""
+    shutil.copytree(home, folder, ignore=shutil.ignore_patterns("state"))
+
+    def restore() -> None:
+        for path in home.glob("ledger.*"):
+            path.unlink()
+        shutil.copytree(folder, home, dirs_exist_ok=True)
+
+    return restore
+
+
+def fits(privet: Any) -> float:
+    found = json.loads(privet("budget", "show", "patients", "--json").out)["fits"]
+    assert isinstance(found, float)
+    return found
+
+
+def test_a_restored_backup_is_refused_until_it_is_adopted(
+    privet: Any, registered: Path, home: Path, tmp_path: Path
+) -> None:
+    restore = restorer(home, tmp_path / "backup")
+    early = privet("ledger", "adopt", "--lost", "0", "--reason", "x")
+    assert early.code == 2 and "nothing to adopt" in early.err
+    assert train(privet, registered, "1.5").code == 0
+    assert train(privet, registered, "0.25").code == 0, "a ledger that has grown is no other one"
+    restore()
+    assert fits(privet) == 2.0, "what was spent is forgotten in this copy"
+    over = train(privet, registered, "1")
+    assert over.code == 2 and "older than the one that was seen" in over.err
+    assert "privet ledger adopt" in over.err
+    assert kinds() == ["dataset.register"]
+    for lost in ("-1", "inf", "much"):
+        assert privet("ledger", "adopt", "--lost", lost, "--reason", "x").code == 2
+    assert privet("ledger", "adopt", "--lost", "1.75").code == 2, "a reason is needed"
+    much = privet("ledger", "adopt", "--lost", "2.5", "--reason", "disk lost")
+    assert much.code == 2 and "less left" in much.err
+    done = privet("ledger", "adopt", "--lost", "1.75", "--reason", "disk lost", "--json")
+    assert done.code == 0, done.err
+    assert done.json == {"entries": {"patients": 3}, "lost": 1.75, "outstanding": []}
+    assert "disk lost" in privet("ledger", "list").out
+    assert train(privet, registered, "1").code == 2
+    assert fits(privet) == pytest.approx(0.25)
+    assert train(privet, registered, "0.25").code == 0
+    assert privet("budget", "audit").code == 0
+    assert verify(Ledger.open()).ok
+
+
+def test_a_killed_run_is_remembered_too(
+    privet: Any, registered: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restore = restorer(home, tmp_path / "backup")
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise SystemExit(137)
+
+    monkeypatch.setattr("privet.govern.steward.settle", killed)
+    assert train(privet, registered).code != 0
+    assert kinds()[-1] == "run.reserve"
+    monkeypatch.undo()
+    monkeypatch.setenv("PRIVET_HOME", str(home))
+    monkeypatch.chdir(tmp_path)
+    restore()
+    assert "older than" in train(privet, registered).err
+
+
+def test_a_deleted_or_replaced_ledger_is_refused(
+    privet: Any, registered: Path, home: Path
+) -> None:
+    assert train(privet, registered, "1.5").code == 0
+    for path in home.glob("ledger.*"):
+        path.unlink()
+    gone = train(privet, registered)
+    assert gone.code == 2 and "one was used before" in gone.err
+    Ledger.open()
+    empty = privet("ledger", "adopt", "--lost", "0", "--reason", "x")
+    assert empty.code == 2 and "privet dataset register" in empty.err
+    done = privet("dataset", "register", "patients", registered, "--budget", "2", "--delta", "1e-3")
+    assert done.code == 0, done.err
+    other = train(privet, registered)
+    assert other.code == 2 and "another ledger" in other.err
+    assert privet("ledger", "adopt", "patients", "--lost", "1.5", "--reason", "lost").code == 0
+    assert train(privet, registered, "0.6").code == 2
+    assert train(privet, registered, "0.5").code == 0
+
+
+def test_a_named_ledger_that_is_gone_is_refused(
+    privet: Any, registered: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = home / "ledger.db"
+    monkeypatch.setenv("PRIVET_LEDGER", str(where))
+    assert train(privet, registered).code == 0
+    where.unlink()
+    assert "one was used before" in train(privet, registered).err
+    monkeypatch.setenv("PRIVET_LEDGER", str(home / "never.db"))
+    assert "there is no ledger at" in train(privet, registered).err
+
+
+def test_an_owner_adopts_with_the_key_of_the_registration(
+    privet: Any, registered: Path, home: Path, tmp_path: Path
+) -> None:
+    made = json.loads(privet("policy", "key", "--out", "owner.key", "--json").out)
+    privet("policy", "key", "--out", "other.key")
+    Path("owner.pub").write_text(made["public"] + "\n")
+    Path("odd.pub").write_text("no key\n")
+    lines = registered.read_text().splitlines()
+    register = ("--budget", "1", "--delta", "1e-3", "--parent", "patients", "--owner-key")
+    for number, given in enumerate((made["public"], "owner.pub", "owner.key")):
+        part = tmp_path / f"part{number}.csv"
+        part.write_text("\n".join(lines[: 40 + number]) + "\n")
+        done = privet("dataset", "register", f"part{number}", part, *register, given)
+        assert done.code == 0, done.err
+    keys = {e.payload["owner_key"] for e in Ledger.open().entries(kind="dataset.register", start=3)
+            if e.payload}
+    assert keys == {made["public"]}
+    for wrong in ("none.key", "odd.pub"):
+        assert privet("dataset", "register", "x", registered, *register, wrong).code == 2
+    restore = restorer(home, tmp_path / "backup")
+    assert train(privet, registered, "0.5").code == 0
+    restore()
+    adopt = ("ledger", "adopt", "--reason", "disk lost", "--lost")
+    unsaid = privet(*adopt, "0.5")
+    assert unsaid.code == 2 and "which data set" in unsaid.err
+    mine = privet(*adopt, "0.5", "patients")
+    assert mine.code == 0 and "Still refused" in mine.out
+    assert train(privet, registered, "0.1").code == 2
+    for key in ((), ("--owner-key", "other.key")):
+        refused = privet(*adopt, "0", *key)
+        assert refused.code == 2 and "--owner-key FILE" in refused.err
+    assert privet(*adopt, "0", "patients").code == 2, "adopted already"
+    done = privet(*adopt, "0", "--owner-key", "owner.key")
+    assert done.code == 0, done.err
+    assert train(privet, registered, "0.1").code == 0
+
+
+def test_adopting_is_explained_with_an_example(privet: Any) -> None:
+    done = privet("ledger", "adopt", "--help")
+    assert done.code == 0
+    for words in ("Example:", "--lost", "--reason", "--owner-key", "privet ledger adopt patients"):
+        assert words in done.out
+
+
+def test_persons_are_forgotten_and_the_others_are_known(
+    privet: Any, registered: Path, home: Path, tmp_path: Path
+) -> None:
+    lines = registered.read_text().splitlines()
+    leaving = tmp_path / "leaving.csv"
+    leaving.write_text("\n".join(lines[:2]) + "\n")
+    leaving.with_suffix(".toml").write_text(SCHEMA)
+    alone = train(privet, leaving)
+    assert "shares units" in alone.err
+    for words in ((), (leaving, "--all")):
+        assert privet("dataset", "forget", "patients", *words).code == 2
+    done = privet("dataset", "forget", "patients", leaving, "--json")
+    assert done.code == 0 and done.json == {"name": "patients", "entry": 3}
+    assert "shares units" not in train(privet, leaving).err
+    assert "nothing was written" in privet("dataset", "forget", "patients", leaving).out
+    assert train(privet, registered, "0.5").code == 0
+    assert "Erased" in privet("dataset", "forget", "patients", "--all").out
+    assert train(privet, registered, "0.5").code == 0, "an exact copy is known by its content"
+    assert privet("budget", "audit").code == 0
+
+
+def test_after_a_new_hash_key_each_set_needs_a_version(
+    privet: Any, registered: Path, home: Path
+) -> None:
+    assert "privet dataset version patients FILE" in privet("dataset", "rekey").out
+    refused = train(privet, registered)
+    assert refused.code == 2 and "privet dataset version patients FILE" in refused.err
+    assert privet("dataset", "version", "patients", registered).code == 0
+    assert train(privet, registered).code == 0
+    assert json.loads(privet("dataset", "rekey", "--json").out)["versions_needed"] == ["patients"]
+
+
+def test_a_changed_sketch_is_named(privet: Any, registered: Path, home: Path) -> None:
+    with closing(sqlite3.connect(home / "ledger.db")) as connection, connection:
+        connection.execute("DELETE FROM sketches")
+    audit = privet("budget", "audit")
+    assert audit.code == 2 and "the sketch of 'patients' that entry 2 promises" in audit.err
+    refused = train(privet, registered)
+    assert refused.code == 2 and "privet dataset forget patients --all" in refused.err
+    assert privet("dataset", "forget", "patients", "--all").code == 0
+    assert privet("dataset", "version", "patients", registered).code == 0
+    assert privet("budget", "audit").code == 0
+    assert train(privet, registered).code == 0

@@ -179,7 +179,7 @@ def test_a_restored_backup_is_refused_until_the_owner_signs(here, tmp_path):
     spend(here, 2.0)
     pinned = pin(here)
     restored = Ledger.open(old)
-    with pytest.raises(Refused, match="older than the pinned"):
+    with pytest.raises(Refused, match="older than the one that was seen"):
         check_pin(restored, "patients", pinned)
     spend(restored, 0.5)
     for _ in range(2):
@@ -203,10 +203,29 @@ def test_a_restored_backup_is_refused_until_the_owner_signs(here, tmp_path):
     assert audit_totals(restored) == []
 
 
-def test_a_set_without_an_owner_key_cannot_be_adopted(there):
+def test_the_ledgers_own_key_adopts_for_a_set_without_an_owners(here, there):
     registered(there)
+    pinned = Pin("0" * 32, 5, "00" * 32)
+    facts = {"lost": Budget(1.0, 1e-6), "reason": "lost"}
     with pytest.raises(Refused, match="does not own"):
-        adopt(there, "patients", Pin("0" * 32, 5, "00" * 32), OWNER, lost=None, reason="lost")
+        adopt(there, "patients", pinned, OWNER, **facts)
+    entry = adopt(there, "patients", pinned, None, **facts)
+    assert entry.payload["signer"] == there.keys.current.hex()
+    assert left(there) == 2.0
+    check_pin(there, "patients", pinned)
+    with pytest.raises(Refused, match="does not own") as caught:
+        adopt(here, "patients", pinned, None, **facts)
+    assert caught.value.remedy == "--owner-key FILE"
+
+
+def test_a_loss_under_the_gaussian_filter_takes_its_share_of_both(there):
+    registry = registered(there, budget=Budget(1.0, 1e-6, "gaussian"))
+    whole = registry.balance("patients").left
+    adopt(there, "patients", Pin("0" * 32, 5, "00" * 32), None,
+          lost=Budget(0.5, 1e-6, "gaussian"), reason="lost")
+    found = registry.balance("patients").left
+    assert 0.2 < found.loss / whole.loss < 0.8
+    assert found.delta / whole.delta == pytest.approx(found.loss / whole.loss, rel=1e-6)
 
 
 @pytest.mark.parametrize("moved", [

@@ -57,7 +57,7 @@ def check_pin(ledger: Ledger, name: str, pinned: Pin) -> None:
     Raises:
         Refused: another ledger, an older state of it, or a fork.
     """
-    problem = _pin_problem(ledger, pinned)
+    problem = problem_of(ledger, pinned)
     if problem is None:
         return
     with ledger.reading() as connection:
@@ -69,6 +69,28 @@ def check_pin(ledger: Ledger, name: str, pinned: Pin) -> None:
             bound=f"ledger {pinned.ledger} of at least {pinned.size} entries",
             remedy="privet ledger adopt  # signed by the owner, who says what was spent meanwhile",
         )
+
+
+def problem_of(ledger: Ledger, pinned: Pin) -> str | None:
+    """Why a ledger is not the one that was seen, grown; None if it is."""
+    if pinned.ledger != ledger.identity:
+        return "it is another ledger than the one that was seen"
+    if ledger.head().size < pinned.size:
+        return "it is older than the one that was seen: a restored backup?"
+    receipt = ledger.receipt(pinned.size, size=pinned.size)
+    if receipt.head.root.hex() != pinned.root:
+        return "it is a fork of the one that was seen"
+    return None
+
+
+def outstanding(ledger: Ledger, pinned: Pin) -> tuple[str, ...] | None:
+    """The sets whose owners have not signed that this ledger counts in the place of the pinned
+    one; None if it has no sets at all, so that nobody could have.
+    """
+    with ledger.reading() as connection:
+        view = advance(View(), connection)
+    left = tuple(name for name in view.sets if (name, pinned.digest()) not in view.adopted)
+    return left if view.sets else None
 
 
 def adoption_statement(
@@ -83,7 +105,7 @@ def adopt(
     ledger: Ledger,
     name: str,
     pinned: Pin,
-    owner: SigningKey,
+    owner: SigningKey | None,
     *,
     lost: Budget | None,
     reason: str,
@@ -91,30 +113,36 @@ def adopt(
     """Let a ledger count for a data set in the place of the pinned one.
 
     Args:
-        owner: the key that the data set was registered with.
+        owner: the key that the data set was registered with; None signs with the ledger's key
+            for a set that was registered without one.
         lost: what was spent meanwhile as far as the owner knows; None says nothing was. It is
             taken from the set's budget and from all its ancestors'.
         reason: why the pinned ledger is gone.
 
     Raises:
         InvalidInput: no such set, no reason, or `lost` is counted otherwise.
-        Refused: the key is not the owner's.
+        Refused: the key is not the owner's, or the owner's is needed.
         OutOfBudget: more was spent meanwhile than is left here.
     """
     if not reason.strip():
         raise InvalidInput("an adoption needs a reason", value=reason)
     head = ledger.head()
     statement = adoption_statement(ledger.identity, head, name, pinned, lost)
-    signature = owner.sign(statement)
 
     def work(transaction: Transaction) -> Entry:
         view = advance(View(), transaction.connection)
         data_set = existing(view, name)
-        key = bytes.fromhex(data_set.owner_key or "")
+        keys = transaction.tip.keys
+        signer = owner or ledger.keyring.current(keys)
+        signature = signer.sign(statement)
+        key = bytes.fromhex(data_set.owner_key) if data_set.owner_key else keys.current or b""
         if transaction.tip.seq != head.size or not signed_by(key, signature, statement):
             raise Refused(
                 f"this key does not own {name!r}, or something was written meanwhile",
-                value=owner.id, bound="the key given as owner_key when it was registered",
+                value=signer.id,
+                bound="the key given as owner_key when it was registered"
+                if data_set.owner_key else "the ledger's own key: it was registered without one",
+                remedy="--owner-key FILE" if data_set.owner_key else None,
             )
         used = totals.read(transaction.connection, view.holders(name))
         gone = _lost(data_set, lost)
@@ -127,7 +155,7 @@ def adopt(
             "lost": {holder: {WHOLE: gone.to_json()} for holder in view.holders(name)},
             "stated": None if lost is None else lost.to_json(),
             "reason": reason,
-            "signer": owner.public.hex(),
+            "signer": signer.public.hex(),
             "signature": signature.hex(),
         }
         return transaction.append(ADOPT, payload)
@@ -141,15 +169,8 @@ def _lost(data_set: DataSet, lost: Budget | None) -> Amount:
     if lost.composition != data_set.budget.composition:
         raise InvalidInput("what was lost is counted by the data set's filter",
                            value=lost.composition, bound=data_set.budget.composition)
-    return lost.limit
-
-
-def _pin_problem(ledger: Ledger, pinned: Pin) -> str | None:
-    if pinned.ledger != ledger.identity:
-        return "it is another ledger than the pinned one"
-    if ledger.head().size < pinned.size:
-        return "it is older than the pinned one: a restored backup?"
-    receipt = ledger.receipt(pinned.size, size=pinned.size)
-    if receipt.head.root.hex() != pinned.root:
-        return "it is a fork of the pinned one"
-    return None
+    if lost.composition == "basic":
+        return lost.limit
+    # Its delta counts the Gaussians; that of noise on a grid goes in the same proportion.
+    loss, whole = lost.limit.loss, data_set.budget.limit
+    return Amount(loss, -(-whole.delta * loss // whole.loss))
