@@ -13,7 +13,9 @@ from typing import Any, TypeVar
 
 from privet.claims import Cost, Guarantee, from_json
 from privet.errors import InvalidInput
-from privet.govern.facts import DataSet, End, Fact, Record, Ruling, Run, Source
+from privet.govern.accounts import COUNTED, MOVES, Accounts
+from privet.govern.budget.sets import IN
+from privet.govern.facts import Charge, DataSet, End, Fact, Move, Record, Ruling, Run, Source
 from privet.govern.ledger.canonical import canonical
 from privet.govern.ledger.records import Entry, Head
 
@@ -21,6 +23,7 @@ T = TypeVar("T")
 KINDS = (
     "dataset.register",
     "dataset.version",
+    *MOVES,
     "run.decide",
     "run.reserve",
     "run.commit",
@@ -46,6 +49,10 @@ class Evidence:
         rulings: decisions of the policy and steps of approvals, in order.
         policy: digest of the policy in force.
         redacted: entries of these kinds whose payload is gone; whom they were about is unknown.
+        charges: what runs took from budgets, those of derived sets included.
+        moves: what transfers and adoptions changed in budgets.
+        uncounted: entries that changed some budget and cannot be read.
+        disjoint: pairs of data sets that are declared to share no unit, with the entry.
         sources: every entry that was read, by number.
     """
 
@@ -56,6 +63,10 @@ class Evidence:
     rulings: tuple[Ruling, ...]
     policy: Fact[str] | None
     redacted: tuple[int, ...]
+    charges: tuple[Charge, ...]
+    moves: tuple[Move, ...]
+    uncounted: tuple[int, ...]
+    disjoint: dict[frozenset[str], int]
     sources: dict[int, Source] = field(repr=False)
 
     @classmethod
@@ -88,6 +99,10 @@ class Evidence:
             rulings=tuple(reader.rulings),
             policy=reader.policy,
             redacted=tuple(reader.redacted),
+            charges=tuple(reader.accounts.charges),
+            moves=tuple(reader.accounts.moves),
+            uncounted=tuple(reader.accounts.uncounted),
+            disjoint=reader.accounts.disjoint,
             sources=reader.sources,
         )
         if model is not None:
@@ -105,6 +120,8 @@ class Evidence:
             data_sets={name: self.data_sets[name]},
             runs=tuple(run for run in self.runs if run.data_set and run.data_set.value == name),
             rulings=tuple(item for item in self.rulings if item.data_set == name),
+            charges=tuple(item for item in self.charges if item.holder == name),
+            moves=tuple(item for item in self.moves if item.holder == name),
         )
 
     def _of_model(self, model: int | str) -> Evidence:
@@ -125,6 +142,8 @@ class Evidence:
             runs=runs,
             data_sets={name: item for name, item in self.data_sets.items() if name in named},
             rulings=tuple(item for item in self.rulings if item.seq in linked),
+            charges=tuple(item for item in self.charges if item.holder in named),
+            moves=tuple(item for item in self.moves if item.holder in named),
         )
 
 
@@ -143,6 +162,7 @@ class _Reader:
         self.policy: Fact[str] | None = None
         self.redacted: list[int] = []
         self.sources: dict[int, Source] = {}
+        self.accounts = Accounts()
         self._at: dict[int, int] = {}
         self._granted: dict[bytes, int] = {}
         self._steps: dict[str, Callable[[int, dict[str, Any]], None]] = {
@@ -165,6 +185,10 @@ class _Reader:
         )
         if body is None:
             self.redacted.append(seq)
+            if entry.kind in COUNTED:
+                self.accounts.uncounted.append(seq)
+        elif entry.kind in MOVES:
+            self._move(seq, entry.kind, body)
         elif entry.kind in self._steps:
             self._steps[entry.kind](seq, body)
         elif entry.kind.startswith("approval."):
@@ -178,13 +202,22 @@ class _Reader:
         names += [item.data_set for item in self.rulings if item.data_set]
         return self.sets | {n: DataSet(name=n) for n in names if n not in self.sets}
 
-    def _register(self, seq: int, body: dict[str, Any]) -> None:
+    def _move(self, seq: int, kind: str, body: dict[str, Any]) -> None:
+        self.accounts.move(seq, kind, body)
+        facts = _object(body, "data_set")
+        if kind == IN and facts.get("name") not in self.sets:
+            self._register(seq, facts, imported=True)
+
+    def _register(self, seq: int, body: dict[str, Any], *, imported: bool = False) -> None:
         name = body.get("name")
         if not isinstance(name, str):
             return
+        disjoint = _names(body, "disjoint_from", seq)
+        self.accounts.register(seq, name, disjoint.value if disjoint else ())
         self.sets[name] = DataSet(
             name=name,
             registered=seq,
+            imported=imported,
             version=_version(body, seq),
             rows=_fact(body, "rows", int, seq),
             units=_fact(body, "units", int, seq),
@@ -222,6 +255,7 @@ class _Reader:
         request = _object(body, "request")
         approvals = body.get("approvals")
         listed = approvals if isinstance(approvals, list) else []
+        self.accounts.reserve(seq, body)
         self._at[seq] = len(self.runs)
         self.runs.append(
             Run(
@@ -249,6 +283,7 @@ class _Reader:
         at = self._at.get(reserve) if isinstance(reserve, int) else None
         run = Run(token=_text(body, "token")) if at is None else self.runs[at]
         run = replace(run, ended=Fact(ends[kind], seq))
+        self.accounts.end(reserve, Fact(ends[kind], seq))
         if kind == "run.commit":
             guarantee, cost = _claim(body, "guarantee", Guarantee), _claim(body, "cost", Cost)
             unreadable = None in (guarantee, cost)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from privet.claims import Cost, Guarantee
+from privet.govern.budget.amounts import Amount
 from privet.govern.ledger.records import Entry, Head
 
 T = TypeVar("T")
@@ -37,10 +38,16 @@ class Fact(Generic[T]):
 
 @dataclass(frozen=True, kw_only=True)
 class DataSet:
-    """A registered data set as of its newest version; `registered` is the entry's number."""
+    """A registered data set as of its newest version.
+
+    Attributes:
+        registered: number of the entry that registered it.
+        imported: a transfer registered it: what may be spent here is what was moved here.
+    """
 
     name: str
     registered: int | None = None
+    imported: bool = False
     version: Fact[str] | None = None
     rows: Fact[int] | None = None
     units: Fact[int] | None = None
@@ -97,12 +104,56 @@ class Run:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Charge:
+    """What one run takes from one budget.
+
+    Attributes:
+        holder: the data set whose budget it is: that of the run, or an ancestor.
+        source: the data set that the run is on.
+        reserved: entry of the reservation.
+        ended: how the run ended; None while it holds what it reserved.
+    """
+
+    holder: str
+    source: str
+    purpose: str
+    amount: Amount
+    reserved: int
+    ended: Fact[End] | None = None
+
+    @property
+    def seqs(self) -> tuple[int, ...]:
+        """The entries that say so."""
+        return (self.reserved,) if self.ended is None else (self.reserved, self.ended.seq)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """What an entry adds to the limit of a budget, or takes from it.
+
+    Attributes:
+        kind: "out" or "in" by a transfer between ledgers; "adopt" for what its owner gave up.
+        purpose: the cap that changes; "" for the budget as a whole.
+        amount: always counted up.
+        closes: nothing can be spent here any more.
+    """
+
+    seq: int
+    kind: Literal["out", "in", "adopt"]
+    holder: str
+    purpose: str
+    amount: Amount
+    closes: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ruling:
     """An answer of the policy, or a step of an approval.
 
     Attributes:
         kind: "granted" or "refused" by the policy; "request", "grant", "deny", "revoke".
         by: requester, or id of the key that signed.
+        signer: the approver whose signature was verified; None where none was.
     """
 
     seq: int
@@ -112,6 +163,7 @@ class Ruling:
     by: str = ""
     reason: str = ""
     expires: str = ""
+    signer: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

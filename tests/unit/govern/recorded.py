@@ -45,6 +45,7 @@ def payloads(**changes: str) -> list[tuple[str, dict[str, Any]]]:
         "parameters": {"model": "logistic", "steps": 300, "columns": [name["column"], "stay"]},
     }
     environment = {"privet": "0.1.0", "python": "3.12.4", "packages": {"jax": "0.7.2"}}
+    charges = {name["data"]: {"loss": "1", "delta": "0.000001"}}
     query = request | {"action": "query", "parameters": {"columns": [name["column"]]}}
     return [
         ("dataset.register", {
@@ -64,15 +65,15 @@ def payloads(**changes: str) -> list[tuple[str, dict[str, Any]]]:
         ("run.decide", {"request": request, "requester": name["who"], "granted": True,
                         "reason": "within the policy", "policy": "ab" * 32}),
         ("run.reserve", {"token": "t1", "request": request, "requester": name["who"],
-                         "approvals": [6], "environment": environment}),
+                         "approvals": [6], "environment": environment, "charges": charges}),
         ("run.commit", {"reserve": 8, "token": "t1", "guarantee": guarantee, "cost": cost,
                         "figures": {"accuracy": {"value": 0.81, "low": 0.79, "high": 0.83},
                                     "auc": 0.86}}),
         ("run.reserve", {"token": "t2", "request": query, "requester": name["who"],
-                         "approvals": [], "environment": environment}),
+                         "approvals": [], "environment": environment, "charges": charges}),
         ("run.forfeit", {"reserve": 10, "token": "t2", "reason": "KeyboardInterrupt"}),
         ("run.reserve", {"token": "t3", "request": query, "requester": name["who"],
-                         "approvals": [], "environment": environment}),
+                         "approvals": [], "environment": environment, "charges": charges}),
         ("run.release", {"reserve": 12, "token": "t3"}),
         ("run.decide", {"request": query, "requester": name["who"], "granted": False,
                         "reason": "column not allowed", "policy": "ab" * 32}),

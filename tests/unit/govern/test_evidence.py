@@ -33,8 +33,9 @@ class Without:
         self._ledger = ledger
         self._seqs = seqs
 
-    def entries(self) -> Any:
-        return (entry for entry in self._ledger.entries() if entry.seq not in self._seqs)
+    def entries(self, **chosen: Any) -> Any:
+        found = self._ledger.entries(**chosen)
+        return (entry for entry in found if entry.seq not in self._seqs)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ledger, name)

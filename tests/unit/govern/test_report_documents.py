@@ -46,6 +46,10 @@ ARTICLE_30 = {
         "Protection of each run",
         "Caveats",
         "Privacy budget",
+        "Spent",
+        "Set aside for runs that have not ended",
+        "Moved between ledgers",
+        "Left",
         "Policy in force",
         "Refusals and approvals",
     ],
@@ -158,7 +162,8 @@ def test_a_part_for_each_data_set_and_purpose(tmp_path, organisation):
 
 
 GONE = {
-    2: ["Columns that the data set holds", "Privacy unit", "Owner", "Budget of the data set"],
+    2: ["Columns that the data set holds", "Privacy unit", "Owner", "Budget of the data set",
+        "Spent", "Left"],
     3: ["Policy in force"],
     8: ["Run by", "What was done", "Parameters", "Software", "Purpose of the run"],
     9: [*ANSWERS[:3], "Claim", "accuracy", "Cost of the run", "How it ended"],

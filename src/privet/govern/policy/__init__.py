@@ -15,6 +15,7 @@ from privet.govern.policy.job import job_digest
 from privet.govern.policy.page import page
 from privet.govern.policy.policy import Policy, evaluate
 from privet.govern.policy.rules import RULES
+from privet.govern.policy.signatures import signers
 from privet.govern.policy.terms import Approver, Purpose, Terms
 
 __all__ = [
@@ -36,4 +37,5 @@ __all__ = [
     "request",
     "revoke",
     "sign",
+    "signers",
 ]

@@ -89,7 +89,7 @@ def adopted_text(ledger: Ledger) -> str | None:
         if entry.payload is None:
             raise Refused(f"the text of the policy that entry {entry.seq} adopted is redacted",
                           remedy=ADOPT)  # fmt: skip
-        if _holds(ledger, entry, entry.payload):
+        if holds(ledger, entry, entry.payload):
             return str(entry.payload["text"])
     return None
 
@@ -100,7 +100,8 @@ def adopted_digest(ledger: Ledger) -> str | None:
     return None if found is None else digest_of(found)
 
 
-def _holds(ledger: Ledger, entry: Entry, payload: dict[str, Any]) -> bool:
+def holds(ledger: Ledger, entry: Entry, payload: dict[str, Any]) -> bool:
+    """True if the key that the ledger had at an adoption signed its text."""
     with ledger.reading() as connection:
         owner = load_keys(connection, ledger.identity, before=entry.seq).current or b""
     source = payload.get("text")

@@ -173,13 +173,13 @@ def acts(ledger: Ledger) -> tuple[tuple[Act, ...], int]:
     for verb in VERBS:
         for entry in ledger.entries(kind=f"approval.{verb}"):
             if entry.payload is not None:
-                found.append(_act(entry, verb, entry.payload))
+                found.append(act_of(entry, verb, entry.payload))
             elif verb != "grant":
                 blind = max(blind, entry.seq)
     return tuple(sorted(found, key=lambda act: act.seq)), blind
 
 
-def _act(entry: Entry, verb: str, payload: dict[str, Any]) -> Act:
+def act_of(entry: Entry, verb: str, payload: dict[str, Any]) -> Act:
     """An entry as an act; what is malformed gets a signature that cannot hold."""
     of = payload.get("of")
     return Act(

@@ -6,6 +6,7 @@ from typing import Any
 
 from privet.govern.evidence import Evidence
 from privet.govern.facts import DataSet, Run
+from privet.govern.report.accounts import accounts
 from privet.govern.report.claims import (
     about,
     answers,
@@ -13,6 +14,7 @@ from privet.govern.report.claims import (
     caveats,
     headlines,
     shown_cost,
+    signature,
     unreadable,
 )
 from privet.govern.report.document import (
@@ -170,7 +172,7 @@ def _ethics(run: Run, evidence: Evidence, data: DataSet | None) -> tuple[Line, .
     purpose = run.purpose.value if run.purpose else None
     linked = {*run.approvals, *run.seqs}
     rulings = tuple(
-        recorded(_RULINGS[item.kind] + (f": {item.reason}" if item.reason else ""), [item.seq])
+        recorded("".join((_RULINGS[item.kind], signature(item), _because(item.reason))), [item.seq])
         for item in evidence.rulings
         if item.seq in linked
     )
@@ -179,10 +181,15 @@ def _ethics(run: Run, evidence: Evidence, data: DataSet | None) -> tuple[Line, .
         Line("Private releases", about([run], "releases")),
         Line("Where bounds and classes came from", about([run], "provenance")),
         Line("Budget of the data set", budget(data, purpose)),
+        *accounts(evidence, data, purpose or ""),
         Line("Decision and approvals", rulings or MISSING),
         Line("Policy in force", fact(evidence.policy, adopted)),
         Line("Attacks tried", MISSING),
     )
+
+
+def _because(reason: str) -> str:
+    return f": {reason}" if reason else ""
 
 
 def _caveats(run: Run) -> tuple[Line, ...]:

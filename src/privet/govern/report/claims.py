@@ -8,7 +8,7 @@ from typing import Any
 
 from privet.claims import Cost, Guarantee, JointGuarantee
 from privet.govern.evidence import Evidence
-from privet.govern.facts import DataSet, Run
+from privet.govern.facts import DataSet, Ruling, Run
 from privet.govern.report.document import (
     MISSING,
     Line,
@@ -110,3 +110,16 @@ def _amount(amount: dict[str, Any]) -> str:
     if "composition" in amount:
         words.append(f"{amount['composition']} composition")
     return ", ".join(words) or "a budget"
+
+
+SIGNED = ("grant", "deny", "revoke")
+"""Steps of an approval that somebody signs."""
+
+
+def signature(item: Ruling) -> str:
+    """Whether the signature under a step of an approval was verified; "" for unsigned steps."""
+    if item.kind not in SIGNED:
+        return ""
+    if item.signer is None:
+        return ", signature not verified"
+    return f" by {item.signer}, signature verified"

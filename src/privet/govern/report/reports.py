@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from privet.errors import Refused, one_of
 from privet.govern.evidence import Evidence
 from privet.govern.facts import Source
 from privet.govern.ledger import Ledger, check
+from privet.govern.policy import signers
 from privet.govern.report import look
 from privet.govern.report.card import card
 from privet.govern.report.document import Document, Line, Statement
@@ -124,7 +126,7 @@ def _document(
     model: int | str | None,
 ) -> Document:
     one_of(tuple(KINDS), kind=kind)
-    evidence = Evidence.of(ledger, data_set=data_set, model=model)
+    evidence = _signed(Evidence.of(ledger, data_set=data_set, model=model), signers(ledger))
     document = KINDS[kind](evidence, organisation)
     for source in _sources(document):
         receipt = ledger.receipt(source.seq, size=evidence.head.size)
@@ -137,6 +139,12 @@ def _document(
                 remedy="privet ledger verify",
             )
     return document
+
+
+def _signed(evidence: Evidence, names: dict[int, str]) -> Evidence:
+    """The evidence with the approvers whose signatures were verified."""
+    rulings = tuple(replace(item, signer=names.get(item.seq)) for item in evidence.rulings)
+    return replace(evidence, rulings=rulings)
 
 
 def _sources(document: Document) -> list[Source]:

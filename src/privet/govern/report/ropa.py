@@ -8,7 +8,16 @@ from dataclasses import dataclass
 
 from privet.govern.evidence import Evidence
 from privet.govern.facts import DataSet, Ruling, Run
-from privet.govern.report.claims import about, answers, budget, caveats, headlines, unreadable
+from privet.govern.report.accounts import accounts
+from privet.govern.report.claims import (
+    SIGNED,
+    about,
+    answers,
+    budget,
+    caveats,
+    headlines,
+    unreadable,
+)
 from privet.govern.report.document import (
     MISSING,
     Document,
@@ -231,6 +240,7 @@ def _security(
         Line("Protection of each run", either(headlines(item.runs), unreadable(item.runs))),
         Line("Caveats", caveats(item.runs)),
         Line("Privacy budget", budget(item.data, item.purpose)),
+        *accounts(evidence, item.data, item.purpose),
         Line("Policy in force", fact(evidence.policy, adopted)),
         Line("Refusals and approvals", _rulings(item.rulings)),
     )
@@ -247,6 +257,8 @@ def _rulings(rulings: Sequence[Ruling]) -> Said:
     out = []
     for kind, what in words.items():
         seqs = [item.seq for item in rulings if item.kind == kind]
+        signed = sum(item.kind == kind and item.signer is not None for item in rulings)
+        more = f", {signed:,} with a verified signature" if kind in SIGNED else ""
         if seqs:
-            out.append(recorded(f"{what}: {len(seqs):,}", seqs))
+            out.append(recorded(f"{what}: {len(seqs):,}{more}", seqs))
     return tuple(out) or MISSING

@@ -1,0 +1,50 @@
+"""Whose signatures stand under approvals, for those who read the record later."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from privet.govern.ledger.keys import signed_by
+from privet.govern.ledger.records import key_id
+from privet.govern.policy.acts import VERBS, Act, statement
+from privet.govern.policy.adoption import ADOPTED, holds
+from privet.govern.policy.facts import act_of
+from privet.govern.policy.policy import Policy
+
+if TYPE_CHECKING:
+    from privet.govern.ledger.ledger import Ledger
+
+_PREFIX = "approval."
+
+
+def signers(ledger: Ledger) -> dict[int, str]:
+    """Who signed each approval, denial and revocation, by its entry.
+
+    Only those are named whose key the policy gave that was in force when the entry was written,
+    and whose signature on it verifies. Whether an approval counted is another question: it also
+    depends on the job, on who asked and on the time.
+    """
+    kinds = (ADOPTED, *(_PREFIX + verb for verb in VERBS))
+    entries = [entry for kind in kinds for entry in ledger.entries(kind=kind)]
+    policy: Policy | None = None
+    found: dict[int, str] = {}
+    for entry in sorted(entries, key=lambda entry: entry.seq):
+        payload = entry.payload
+        if entry.kind == ADOPTED:
+            if payload is None:
+                policy = None  # nobody can say what was in force
+            elif holds(ledger, entry, payload):
+                policy = Policy.parse(str(payload["text"]))
+        elif payload is not None and policy is not None:
+            act = act_of(entry, entry.kind.removeprefix(_PREFIX), payload)
+            name = _signer(policy, ledger.identity, act)
+            found |= {entry.seq: name} if name else {}
+    return found
+
+
+def _signer(policy: Policy, ledger: str, act: Act) -> str | None:
+    message = statement(ledger, act.verb, act.job, act.of, act.expires, act.reason)
+    for person in policy.approvers:
+        if key_id(person.public) == act.signer and signed_by(person.public, act.signature, message):
+            return person.name
+    return None
