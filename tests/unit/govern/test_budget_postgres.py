@@ -8,13 +8,13 @@ from privet.errors import OutOfBudget
 from privet.govern.budget import Budget, Registry, audit_totals, rebuild_totals
 from privet.govern.ledger import Ledger, verify
 from privet.govern.steward import LedgerSteward
-from tests.unit.govern import test_ledger_postgres
+from tests import postgres
 from tests.unit.govern.budgets_helpers import COST, claim, fit, registered, sketch
 from tests.unit.govern.test_budget_processes import spender, together
 
 pytest.importorskip("psycopg", reason="the driver psycopg is not installed")
 pytestmark = pytest.mark.slow  # a server is started
-server, url = test_ledger_postgres.server, test_ledger_postgres.url
+server, url = postgres.server, postgres.url
 
 
 def test_a_budget_is_kept_in_postgresql(url):

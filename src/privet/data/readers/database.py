@@ -76,6 +76,8 @@ def _engine(url: str) -> Any:
                           remedy='pip install "privet[sql]"') from None
     try:
         parsed = sqlalchemy.make_url(url)
+        if parsed.drivername == "postgresql":  # SQLAlchemy 2.0 would take another driver
+            parsed = parsed.set(drivername="postgresql+psycopg")
         sqlalchemy.create_engine(parsed)
     except ModuleNotFoundError as error:
         family = url.partition(":")[0].partition("+")[0]
@@ -172,7 +174,9 @@ class _Running:
         connection.execution_options(**_OPTIONS.get(family, {}))
         if family in _READ_ONLY:
             connection.exec_driver_sql(_READ_ONLY[family])
-        connection.execution_options(stream_results=True, max_row_buffer=self._size)
+        # Without parameters, "%" in a query is no placeholder of the driver.
+        connection.execution_options(stream_results=True, max_row_buffer=self._size,
+                                     no_parameters=True)
         if family != "sqlite":
             return connection.exec_driver_sql(self._statement)
         # What writes does so at its first step. An engine of the caller's may share this very
