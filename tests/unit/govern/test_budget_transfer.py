@@ -218,6 +218,23 @@ def test_the_ledgers_own_key_adopts_for_a_set_without_an_owners(here, there):
     assert caught.value.remedy == "--owner-key FILE"
 
 
+def test_an_adoption_that_the_owner_did_not_sign_counts_for_nothing(here, there):
+    pinned = Pin("0" * 32, 5, "00" * 32)
+    genuine = adopt(here, "patients", pinned, OWNER, lost=None, reason="lost").payload
+    check_pin(here, "patients", pinned)
+    other = Pin("0" * 32, 6, "00" * 32)
+    for change in ({}, {"signature": "00" * 64}, {"signature": "zz"}, {"stated": 3},
+                   {"signature": here.keyring.current(here.keys).sign(b"x").hex()}):
+        here.append("budget.adopt", genuine | {"pin": other.digest()} | change)
+        with pytest.raises(Refused, match="must not spend"):
+            check_pin(here, "patients", other)
+    here.append("budget.adopt", genuine)  # signed for the head before the first one
+    check_pin(here, "patients", pinned)
+    adopt(here, "patients", other, OWNER, lost=None, reason="lost")
+    check_pin(here, "patients", other)
+    check_pin(here, "patients", pinned)
+
+
 def test_a_loss_under_the_gaussian_filter_takes_its_share_of_both(there):
     registry = registered(there, budget=Budget(1.0, 1e-6, "gaussian"))
     whole = registry.balance("patients").left

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import metadata
+
 import numpy as np
 import pytest
 
@@ -27,7 +29,7 @@ from privet.govern.budget import (
 )
 from privet.govern.budget.gaussian import mu_for
 from privet.govern.ledger import Ledger, verify
-from privet.govern.steward import LedgerSteward
+from privet.govern.steward import LedgerSteward, this_environment
 from tests.unit.govern.budgets_helpers import COST, PLAIN, Says, claim, fit, registered, sketch
 from tests.unit.govern.ledgers import sql
 
@@ -273,6 +275,28 @@ def test_entry_that_charges_less_than_its_claim_is_named(ledger):
     ledger.append("run.reserve", forged)
     assert any("entry 4 (run.reserve) charges another amount" in line
                for line in audit_totals(ledger))
+
+
+def test_the_release_is_recorded_also_when_run_from_source(monkeypatch):
+    def absent(package):
+        raise metadata.PackageNotFoundError(package)
+
+    monkeypatch.setattr(metadata, "version", absent)
+    this_environment.cache_clear()
+    try:
+        assert this_environment()["privet"] == pv.__version__
+        assert this_environment()["packages"]["numpy"] == "absent"
+    finally:
+        this_environment.cache_clear()
+
+
+def test_the_ledger_is_handed_on_after_each_step_that_counts(ledger):
+    sizes = []
+    steward = LedgerSteward(ledger, after=lambda given: sizes.append(given.head().size))
+    run(steward, fit("patients", claim(0.5)))
+    steward.release(steward.reserve(fit("patients", claim(0.5))))
+    steward.forfeit(steward.reserve(fit("patients", claim(0.5))), "KeyError")
+    assert sizes == [4, 5, 6, 7, 8, 9]
 
 
 def test_clock_plays_no_part(tmp_path):

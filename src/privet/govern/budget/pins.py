@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+import sqlalchemy as sa
+
 from privet.errors import InvalidInput, Refused
 from privet.govern.budget import totals
 from privet.govern.budget.amounts import Amount
@@ -20,6 +22,9 @@ from privet.govern.budget.transfer import check_movable
 from privet.govern.ledger import Entry, Head, Ledger, SigningKey, Transaction, canonical
 from privet.govern.ledger.canonical import framed
 from privet.govern.ledger.keys import signed_by
+from privet.govern.ledger.reading import existing as existing_entry
+from privet.govern.ledger.reading import head_at, load_keys
+from privet.govern.ledger.succession import Keys
 
 _ADOPT = b"privet budget adopt 1"
 
@@ -60,9 +65,7 @@ def check_pin(ledger: Ledger, name: str, pinned: Pin) -> None:
     problem = problem_of(ledger, pinned)
     if problem is None:
         return
-    with ledger.reading() as connection:
-        view = advance(View(), connection)
-    if (name, pinned.digest()) not in view.adopted:
+    if not _adopters(ledger, pinned).get(name, False):
         raise Refused(
             f"this ledger must not spend the budget of {name!r}: {problem}",
             value=f"ledger {ledger.identity} of {ledger.head().size} entries",
@@ -87,10 +90,42 @@ def outstanding(ledger: Ledger, pinned: Pin) -> tuple[str, ...] | None:
     """The sets whose owners have not signed that this ledger counts in the place of the pinned
     one; None if it has no sets at all, so that nobody could have.
     """
+    found = _adopters(ledger, pinned)
+    return tuple(name for name, signed in found.items() if not signed) if found else None
+
+
+def _adopters(ledger: Ledger, pinned: Pin) -> dict[str, bool]:
+    """Of each set, whether its owner has signed that this ledger counts for the pinned one."""
     with ledger.reading() as connection:
         view = advance(View(), connection)
-    left = tuple(name for name in view.sets if (name, pinned.digest()) not in view.adopted)
-    return left if view.sets else None
+        return {
+            name: any(_signed(connection, ledger.identity, data_set, pinned, seq)
+                      for seq in view.adopted.get((name, pinned.digest()), ()))
+            for name, data_set in view.sets.items()
+        }
+
+
+def _signed(
+    connection: sa.Connection, identity: str, data_set: DataSet, pinned: Pin, seq: int
+) -> bool:
+    """True if the owner has signed what an entry says; the ledger's key alone signs entries."""
+    payload = existing_entry(connection, seq).payload
+    head = head_at(connection, identity, seq - 1)
+    if payload is None or head is None:
+        return False
+    try:
+        stated, signature = payload["stated"], bytes.fromhex(payload["signature"])
+        lost = None if stated is None else Budget.from_json(stated)
+    except (KeyError, TypeError, ValueError):
+        return False
+    statement = adoption_statement(identity, head, data_set.name, pinned, lost)
+    key = _owner(data_set, load_keys(connection, identity, before=seq))
+    return signed_by(key, signature, statement)
+
+
+def _owner(data_set: DataSet, keys: Keys) -> bytes:
+    """The public key that adopts for a set: its owner's, else the ledger's."""
+    return bytes.fromhex(data_set.owner_key) if data_set.owner_key else keys.current or b""
 
 
 def adoption_statement(
@@ -135,8 +170,7 @@ def adopt(
         keys = transaction.tip.keys
         signer = owner or ledger.keyring.current(keys)
         signature = signer.sign(statement)
-        key = bytes.fromhex(data_set.owner_key) if data_set.owner_key else keys.current or b""
-        if transaction.tip.seq != head.size or not signed_by(key, signature, statement):
+        if transaction.tip.seq != head.size or signer.public != _owner(data_set, keys):
             raise Refused(
                 f"this key does not own {name!r}, or something was written meanwhile",
                 value=signer.id,

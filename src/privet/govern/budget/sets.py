@@ -100,13 +100,13 @@ class View:
         sets: by name.
         upto: the last entry that was looked at.
         imported: transfers that came in, as (ledger, entry).
-        adopted: digests of the pins that their owners gave up.
+        adopted: entries that give up a pin, by name and digest; `pins` says which are signed.
     """
 
     sets: Mapping[str, DataSet] = field(default_factory=dict)
     upto: int = 0
     imported: frozenset[tuple[str, int]] = frozenset()
-    adopted: frozenset[tuple[str, str]] = frozenset()
+    adopted: Mapping[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
 
     def holders(self, name: str) -> tuple[str, ...]:
         """The set and all its ancestors: whose budgets a release on it spends."""
@@ -284,8 +284,9 @@ def _adopted(view: View, entry: Entry, payload: dict[str, Any]) -> View:
     for holder, lost in payload["lost"].items():
         gone, old = Amount.from_json(lost[WHOLE]), sets[holder]
         sets[holder] = replace(old, limits={**old.limits, WHOLE: old.limits[WHOLE] - gone})
-    adopted = view.adopted | {(payload["data_set"], payload["pin"])}
-    return replace(view, sets=sets, adopted=adopted)
+    given_up = (payload["data_set"], payload["pin"])
+    seqs = (*view.adopted.get(given_up, ()), entry.seq)
+    return replace(view, sets=sets, adopted={**view.adopted, given_up: seqs})
 
 
 def _forgotten(view: View, entry: Entry, payload: dict[str, Any]) -> View:
