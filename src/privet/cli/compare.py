@@ -43,6 +43,10 @@ EPSILONS = "0.5,1,3"
 @click.option("--seeds", type=int, default=5, show_default=True,
               help="The number of random splits into training and test rows. A recommendation "
               "needs at least 2; more make it surer.")
+@click.option("--release", type=float, default=None, metavar="NUMBER",
+              help="Make a comparison that may be released: private protections alone, noisy "
+              "scores, and this epsilon for everything together, charged to the ledger. Each of "
+              "--epsilon is what one training claims; --delta then also holds for the whole.")
 @purpose_option
 @click.option("--html", "html_file", metavar="FILE",
               help="Also write a report: one HTML file that needs no network.")
@@ -51,14 +55,14 @@ EPSILONS = "0.5,1,3"
 def command(
     data: str, target: str | None, schema_file: str | None, table: str | None, query: str | None,
     protect: str, epsilon: str, delta: str | None, model: str | None, seeds: int,
-    purpose: str, html_file: str | None, show: bool, as_json: bool,
+    release: float | None, purpose: str, html_file: str | None, show: bool, as_json: bool,
 ) -> None:
     """Compare protections on your own data: their guarantees, their scores and their costs.
 
     The model is trained under each protection on several random splits of DATA, and scored on
     the quarter of the rows that it did not see. A recommendation follows, with its reason. The
     scores are exact functions of the rows: they are for whoever may see the rows, and not for
-    release.
+    release, unless --release is given.
 
     DATA is a CSV or Parquet file, demo:breast-cancer, or a database with --table or --query: a
     DuckDB file, or an address such as postgresql://HOST/NAME.
@@ -71,10 +75,13 @@ def command(
       privet compare demo:breast-cancer
       privet compare patients.csv --schema patients.toml --html report.html
       privet compare patients.csv --target outcome --protect plain
+      privet compare patients.csv --epsilon 0.5,1 --release 3 --html public.html
     """
     from privet.cli.sources import Source
 
     wanted = names(protect)
+    if release is not None:
+        wanted = _releasable(wanted)
     if given("epsilon") and "private" not in wanted:
         raise InvalidInput("--epsilon means nothing without a private protection", value=epsilon,
                            bound="--protect with private", remedy="--protect plain,private")
@@ -90,10 +97,23 @@ def command(
         seeds=whole(seeds=seeds, remedy="--seeds 5"),
         html=html_file,
         purpose=purpose,
+        release=release,
     )
     run(job, as_json=as_json)
     if show and html_file is not None:
         webbrowser.open(Path(html_file).resolve().as_uri())
+
+
+def _releasable(wanted: list[str]) -> list[str]:
+    """What can be released of the protections: all but plain, which is left out unless named.
+
+    Raises:
+        Refused: plain was asked for in words, or nothing else was.
+    """
+    if given("protect") and "plain" in wanted:
+        raise Refused("plain guarantees nothing, so its score cannot be released", value="plain",
+                      bound="--protect without plain", remedy="--protect private")
+    return [name for name in wanted if name != "plain"]
 
 
 @dataclass(frozen=True)
@@ -108,6 +128,7 @@ class Job:
     seeds: int = 5
     html: str | None = None
     purpose: str = ""
+    release: float | None = None
 
 
 def run(job: Job, *, as_json: bool) -> Comparison:
@@ -154,8 +175,10 @@ def _compare(job: Job, watch: Any) -> Comparison:
     model = model_for_target(data, job.model)
     from privet.estimators.comparison import compare
 
+    # The delta of one training holds for the whole of a release as well.
+    whole_delta: dict[str, Any] = {} if job.release is None else {"delta": job.delta}
     return compare(data, model=model, protections=protected, seeds=job.seeds, watch=watch,
-                   purpose=job.purpose)
+                   purpose=job.purpose, release=job.release, **whole_delta)
 
 
 def _require_all(comparison: Comparison) -> None:

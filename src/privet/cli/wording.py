@@ -6,7 +6,9 @@ import ast
 import re
 import shlex
 
-_OPTIONS = frozenset({"epsilon", "delta", "seeds", "model", "purpose", "query", "table"})
+_OPTIONS = frozenset(
+    {"epsilon", "delta", "seeds", "model", "purpose", "release", "query", "table"}
+)
 """Arguments that are options of the same name."""
 _CALLS = frozenset({"arguments", "privet.read", "pv.Private"})
 """What these arguments may be given to: nothing, or what the commands call."""

@@ -122,7 +122,7 @@ def compare_rows(
         raise InvalidInput("nothing to compare", remedy="protections=[pv.Plain()]")
     numbers = tuple(range(whole(seeds=seeds)))
     fraction(test_size=test_size)
-    runs = [_Run(label, p) for label, p in _labelled(protections)]
+    runs = [_Run(label, p) for label, p in labelled(protections)]
     _plan_all(runs, model, training_facts(rows.facts, test_size))
     request = Request(
         action="compare",
@@ -196,7 +196,7 @@ class _Run:
         )
 
 
-def _labelled(protections: Sequence[Protection]) -> list[tuple[str, Protection]]:
+def labelled(protections: Sequence[Protection]) -> list[tuple[str, Protection]]:
     """Labels made unique, since tables and recommendations refer to lines by them."""
     seen: dict[str, int] = {}
     out = []
@@ -228,7 +228,7 @@ def _refuse_if_all(runs: list[_Run]) -> None:
     raise Refused(f"every protection refused: {reasons}", remedy=remedy)
 
 
-class _Inner:
+class Inner:
     """Passes a watcher's wish to stop on to a fit, whose own steps it does not show."""
 
     def __init__(self, watch: Watch) -> None:
@@ -263,7 +263,7 @@ def _run_all(
                 continue
             try:
                 result = run.protection.fit(
-                    model, train, watch=_Inner(watch), purpose="compare protections"
+                    model, train, watch=Inner(watch), purpose="compare protections"
                 )
                 run.results.append((result.guarantee, result.cost, result.notes))
                 run.figures.append(_figures(result, x, y, target))

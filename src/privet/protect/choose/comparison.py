@@ -75,7 +75,9 @@ def epsilon_of(guarantee: Guarantee) -> float | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Protections side by side on one data set and one model. For the curator only.
+    """Protections side by side on one data set and one model.
+
+    For the curator only, unless it has a guarantee of its own.
 
     Attributes:
         data: name of the data set.
@@ -90,9 +92,12 @@ class Comparison:
         seeds: the splits' seeds.
         baselines: scores of a guess that looks at no feature, by metric.
         entries: one per protection, in the order given.
-        release: what it would cost to release these figures, in words.
+        release: what it would cost, or has cost, to release these figures, in words.
         release_epsilon, release_delta: what all private fits compose to at most; None if
             there are none.
+        guarantee: of everything in the comparison, if it was made to be released. Then all
+            figures are noisy, and ± is the 95% interval of the noise alone.
+        span: greatest value of the primary metric less its least, where that is known.
         made: versions and settings, by name, as text.
     """
 
@@ -112,12 +117,16 @@ class Comparison:
     release: str = ""
     release_epsilon: float | None = None
     release_delta: float | None = None
+    guarantee: DPGuarantee | None = None
+    span: float = 1.0
     made: dict[str, str] = field(default_factory=dict)
 
     @property
     def primary(self) -> str:
         """The metric that the recommendation goes by."""
-        return "r2" if self.classes is None else "accuracy"
+        if self.classes is not None:
+            return "accuracy"
+        return "r2" if self.guarantee is None else "mae"
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -137,6 +146,10 @@ class Comparison:
     @property
     def recommended(self) -> Recommendation:
         """The recommendation with its kind and its choice."""
+        if self.guarantee is not None:
+            from privet.protect.choose.advice import advise
+
+            return advise(self)
         from privet.protect.choose.recommend import recommend
 
         return recommend(self)
@@ -168,6 +181,8 @@ class Comparison:
         cost = entry.cost or Cost()
         guarantee = entry.guarantee.headline() if entry.guarantee else entry.refusal or ""
         memory = cost.peak_memory
+        if self.guarantee is not None:
+            return row | {"guarantee": guarantee}
         return row | {
             "guarantee": guarantee,
             "seconds": "" if cost.seconds is None else f"{cost.seconds:.3g}",
@@ -180,8 +195,10 @@ class Comparison:
         for metric in self.metrics:
             score = self.baselines.get(metric)
             row[METRICS[metric].title] = score.figure if score else ""
+        row["guarantee"] = "looks at no feature"
+        if self.guarantee is not None:
+            return row
         return row | {
-            "guarantee": "looks at no feature",
             "seconds": "",
             "peak memory": "",
             "sent": "",
@@ -190,6 +207,12 @@ class Comparison:
     @property
     def caption(self) -> str:
         """What the figures are, in one sentence."""
+        if self.guarantee is not None:
+            return (
+                f"{self.model} on {self.data}, predicting {self.target}: each "
+                f"{'row' if self.unit == 'row' else 'unit'} held out once over {len(self.seeds)} "
+                "random splits; scores are noisy, ± is the 95% interval of the noise"
+            )
         splits = f"{len(self.seeds)} random splits" if len(self.seeds) > 1 else "one random split"
         return (
             f"{self.model} on {self.data}, predicting {self.target}: {splits}, about "

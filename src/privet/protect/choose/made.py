@@ -28,15 +28,13 @@ def made_with() -> dict[str, str]:
     return made
 
 
-def call(model: Model, protections: Sequence[Protection], *, seeds: int, test_size: float) -> str:
+def call(model: Model, protections: Sequence[Protection], **settings: object) -> str:
     """The line of Python that makes the comparison again, the data aside."""
     options = model.tag.get("options")
     chosen = f", options={options!r}" if options else ""
     shown = ", ".join(map(_written, protections))
-    return (
-        f"pv.compare(data, model={model.name!r}{chosen}, protections=[{shown}], seeds={seeds}, "
-        f"test_size={test_size!r})"
-    )
+    rest = "".join(f", {name}={value!r}" for name, value in settings.items())
+    return f"pv.compare(data, model={model.name!r}{chosen}, protections=[{shown}]{rest})"
 
 
 def _written(protection: Protection) -> str:

@@ -33,7 +33,8 @@ _SECOND = {"accuracy": "auc", "r2": "mae"}
 def page(comparison: Comparison) -> str:
     """The report, as the text of one self-contained HTML file.
 
-    It holds what the comparison holds, which is for the curator only; it says so itself.
+    It holds what the comparison holds, which is for the curator only, unless the comparison was
+    made to be released; it says so itself.
     """
     text = _template().render(
         comparison=comparison,
@@ -58,8 +59,10 @@ def _plots(comparison: Comparison) -> list[dict[str, Any]]:
     out = []
     for metric, wide, narrow in (
         (comparison.primary, (700.0, 360.0), (340.0, 330.0)),
-        (_SECOND[comparison.primary], (700.0, 230.0), (340.0, 230.0)),
+        (_SECOND.get(comparison.primary, ""), (700.0, 230.0), (340.0, 230.0)),
     ):
+        if metric not in comparison.metrics:
+            continue
         drawings = [
             score_plot(comparison, metric, width=width, height=height, ident=f"{metric}-{css}",
                        css=css)
@@ -93,12 +96,16 @@ def _made(comparison: Comparison) -> list[tuple[str, str]]:
         f"{'rows' if comparison.unit == 'row' else 'units'} held out: about "
         f"{comparison.train_rows:,} rows to train on, {comparison.test_rows:,} to score"
     )
+    if comparison.guarantee is not None:
+        splits += "; each is held out once"
     versions = ", ".join(
         f"{name} {value}" if name != "system" else value
         for name, value in comparison.made.items()
         if name not in ("date", "call")
     )
-    pairs = [("Splits", splits), ("Seeds", seeds)]
+    pairs = [("Splits", splits)]
+    if comparison.guarantee is None:
+        pairs.append(("Seeds", seeds))
     return [*pairs, ("Versions", versions)] if versions else pairs
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from privet.claims import from_json, to_json
+from privet.claims import DPGuarantee, from_json, to_json
 from privet.errors import InvalidInput
 from privet.protect.choose.comparison import Comparison, Entry
 from privet.protect.choose.score import METRICS, Score
@@ -27,6 +27,8 @@ def to_record(comparison: Comparison) -> dict[str, Any]:
         **{name: getattr(comparison, name) for name in _SIMPLE},
         "seeds": list(comparison.seeds),
         "made": dict(comparison.made),
+        "guarantee": to_json(comparison.guarantee) if comparison.guarantee else None,
+        "span": comparison.span,
         "baselines": {name: _score_json(score) for name, score in comparison.baselines.items()},
         "entries": [_entry_json(entry) for entry in comparison.entries],
         "recommendation": {"choice": advice.choice, "kind": advice.kind, "text": advice.text},
@@ -50,6 +52,8 @@ def from_record(record: dict[str, Any]) -> Comparison:
             **{name: record[name] for name in _SIMPLE},
             seeds=tuple(record["seeds"]),
             made=dict(record["made"]),
+            guarantee=_claim(record.get("guarantee")),
+            span=record.get("span", 1.0),
             baselines={k: _score(k, v) for k, v in record["baselines"].items()},
             entries=tuple(_entry(item) for item in record["entries"]),
         )
@@ -57,6 +61,14 @@ def from_record(record: dict[str, Any]) -> Comparison:
         if isinstance(error, InvalidInput):
             raise
         raise InvalidInput(f"an incomplete comparison: {error!r}") from error
+
+
+def _claim(record: Any) -> DPGuarantee | None:
+    """The guarantee of a comparison that was released; older records have none."""
+    claim = from_json(record) if record else None
+    if claim is not None and not isinstance(claim, DPGuarantee):
+        raise InvalidInput("a comparison is released under differential privacy alone")
+    return claim
 
 
 def _score_json(score: Score) -> dict[str, Any]:

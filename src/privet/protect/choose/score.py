@@ -141,6 +141,17 @@ def predictions(result: Result, x: Array) -> Array:
     Raises:
         DataError: some score is not finite.
     """
+    scores = raw_predictions(result, x)
+    if not np.isfinite(scores).all():
+        raise DataError(
+            "the trained model gives scores that are not finite",
+            remedy="a smaller step size, or a simpler model",
+        )
+    return scores
+
+
+def raw_predictions(result: Result, x: Array) -> Array:
+    """Scores of encoded rows, (n, d) -> (n, outputs), finite or not."""
     model, params = result.model, result.params
     if model.linear:
         scores = np.asarray(x @ np.asarray(params["w"]) + np.asarray(params["b"]))
@@ -148,13 +159,7 @@ def predictions(result: Result, x: Array) -> Array:
         apply = _vectorised(model.apply)
         starts = range(0, len(x), _BATCH)
         scores = np.concatenate([np.asarray(apply(params, x[s : s + _BATCH])) for s in starts])
-    scores = scores.astype(np.float64).reshape(len(x), -1)
-    if not np.isfinite(scores).all():
-        raise DataError(
-            "the trained model gives scores that are not finite",
-            remedy="a smaller step size, or a simpler model",
-        )
-    return scores
+    return scores.astype(np.float64).reshape(len(x), -1)
 
 
 @lru_cache(maxsize=8)

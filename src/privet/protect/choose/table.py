@@ -38,6 +38,8 @@ def head_of(comparison: Comparison) -> list[tuple[str, str]]:
     """The headings with the style of their columns, the protection's own aside."""
     figures = [(METRICS[metric].title, "number") for metric in comparison.metrics]
     costs = [("Seconds", "number"), ("Peak memory", "number"), ("Bytes sent", "number")]
+    if comparison.guarantee is not None:  # exact costs are functions of private rows
+        costs = []
     return [*figures, ("Guarantee", "claim"), *costs]
 
 
@@ -51,8 +53,8 @@ def _line(comparison: Comparison, entry: Entry) -> Line:
         return Line(entry.label, refusal=entry.refusal or "", remedy=entry.remedy or "")
     claim = "" if entry.guarantee is None else entry.guarantee.headline()
     cells = (*_figures(comparison, entry), Cell("Guarantee", claim, css="claim"))
-    cost = entry.cost or Cost()
-    return Line(entry.label, (*cells, *_costs(cost)), chosen=entry.label == comparison.choice)
+    costs = _costs(entry.cost or Cost()) if comparison.guarantee is None else []
+    return Line(entry.label, (*cells, *costs), chosen=entry.label == comparison.choice)
 
 
 def _figures(comparison: Comparison, entry: Entry) -> list[Cell]:
