@@ -148,6 +148,12 @@ def test_a_thread_joins_the_points_of_one_protection() -> None:
     assert len(thread.attrib["points"].split()) == 4
 
 
+def test_ticks_of_both_axes_do_not_meet_in_the_corner() -> None:
+    found = [private(epsilon, mean, spread=0.0) for epsilon, mean in ((1, 1.0), (140, 1.0),
+                                                                      (0.0625, 0.0859375))]
+    check_labels(drawn(comparison(plain(1.0, spread=0.0), *found)))
+
+
 def test_marks_are_labelled_where_they_stand() -> None:
     texts = [label.text for label in labels(drawn(usual()))]
     for wanted in ("private", "plain 0.970", "majority class 0.600", "0.930", "0.962", "0.968",

@@ -138,7 +138,7 @@ def axes(
         most: greatest possible score, above which no tick stands.
     """
     marks, labels = _score_axis(frame, most)
-    more, names = _epsilon_axis(frame, epsilons)
+    more, names = _epsilon_axis(frame, epsilons, [label.box for label in labels])
     return marks + more, [*labels, *names, *_captions(frame)]
 
 
@@ -160,10 +160,12 @@ def _score_axis(frame: Frame, most: float | None) -> tuple[list[str], list[Label
     return marks, labels
 
 
-def _epsilon_axis(frame: Frame, epsilons: Sequence[float]) -> tuple[list[str], list[Label]]:
+def _epsilon_axis(
+    frame: Frame, epsilons: Sequence[float], taken: Sequence[Box]
+) -> tuple[list[str], list[Label]]:
     marks: list[str] = []
     labels: list[Label] = []
-    bottom, shown = frame.inner.bottom, list[Box]()
+    bottom, shown = frame.inner.bottom, list(taken)
     everywhere = Box(0, 0, frame.width, frame.height)
     for epsilon in dict.fromkeys(epsilons):
         x = frame.x(epsilon)
