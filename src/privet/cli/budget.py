@@ -130,7 +130,7 @@ def audit(where: str | None, as_json: bool) -> None:
     if as_json:
         print_json({"holds": not problems, "problems": problems})
     if problems:
-        raise Refused("the totals differ from the entries: " + "; ".join(problems),
+        raise Refused("what decisions use differs from the entries: " + "; ".join(problems),
                       remedy="privet ledger verify")
     if not as_json:
         say("The totals are those of the entries.")
