@@ -90,3 +90,15 @@ def test_a_seed_anywhere_makes_the_whole_reproducible():
     assert not made.guarantee.secret_noise
     kept = charge([claim()], FACTS, SHAPE, times=1, epsilon=2.0, delta=DELTA, secret=False)
     assert not kept.guarantee.secret_noise
+
+
+def test_a_budget_that_adds_up_gaussians_can_count_it():
+    from privet.govern.budget.filters import Budget, Terms
+    from privet.govern.budget.filters import charge as counted
+
+    made = charge([claim()], FACTS, SHAPE, times=4, epsilon=2.0, delta=DELTA).guarantee
+    budget = Budget(2.5, DELTA * 1.1, composition="gaussian")
+    amount = counted(made, Terms("row", "zero-out", budget))
+    wanted = sum(event.count / event.noise_multiplier**2 for event in made.events)
+    assert amount.loss * 1e-30 == pytest.approx(wanted)  # counted in parts of 10^-30
+    assert amount.loss <= budget.limit.loss

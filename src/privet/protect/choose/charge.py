@@ -146,7 +146,10 @@ def charge(
         secret_noise=secret and all(claim.secret_noise for claim in claims),
         provenance=(f"bounds from {facts.bounds_from}", *facts.provenance),
         sights=_SIGHTS,
-        assumptions=_ASSUMPTIONS,
+        # What the fits assume is assumed of the whole.
+        assumptions=tuple(
+            dict.fromkeys((*_ASSUMPTIONS, *(a for claim in claims for a in claim.assumptions)))
+        ),
         checks=_checks([*fits, scores], mechanism),
     )
     return Charge(guarantee, Grid(tally.clip * scores.noise_multiplier).scale)
