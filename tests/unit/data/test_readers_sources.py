@@ -249,7 +249,12 @@ def test_databases(tmp_path: Path) -> None:
 
 def test_a_password_is_never_shown() -> None:
     pytest.importorskip("sqlalchemy")
-    for url in ("postgresql://me:s3cr3t@localhost:1/d", "nosuch://me:s3cr3t@h/d", "sqlite://s3cr3t@"):
+    for url in (
+        "postgresql://me:s3cr3t@localhost:1/d",
+        "postgresql://localhost:1/d?password=s3cr3t",
+        "nosuch://me:s3cr3t@h/d",
+        "sqlite://s3cr3t@",
+    ):
         with pytest.raises((Unavailable, InvalidInput, DataError)) as caught:
             open_source(url, table="t")
         assert "s3cr3t" not in str(caught.value)

@@ -96,7 +96,8 @@ def _shown(source: Any) -> str:
     import sqlalchemy
 
     url = sqlalchemy.make_url(source) if isinstance(source, str) else source.url
-    return str(url.render_as_string(hide_password=True))
+    # A password may also stand behind the question mark.
+    return str(url.set(query={}).render_as_string(hide_password=True))
 
 
 def _read_only(url: Any) -> Any:

@@ -307,13 +307,13 @@ def _weakest(guarantees: Sequence[Guarantee]) -> Guarantee:
 
 
 def _typical(costs: Sequence[Cost]) -> Cost:
-    """Median seconds (the first fit also compiles), and the greatest of everything else."""
+    """Median seconds, one of those measured (the first fit also compiles), and the greatest of everything else."""
     seconds = [cost.seconds for cost in costs if cost.seconds is not None]
     peaks = [cost.peak_memory for cost in costs if cost.peak_memory is not None]
     roles = dict.fromkeys(role for cost in costs for role in cost.bytes_sent)
     return replace(
         costs[0],
-        seconds=statistics.median(seconds) if seconds else None,
+        seconds=statistics.median_high(seconds) if seconds else None,
         peak_memory=max(peaks) if peaks else None,
         bytes_sent={role: max(cost.bytes_sent.get(role, 0) for cost in costs) for role in roles},
         rounds=max(cost.rounds for cost in costs),
