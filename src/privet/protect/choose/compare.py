@@ -307,7 +307,7 @@ def _weakest(guarantees: Sequence[Guarantee]) -> Guarantee:
 
 
 def _typical(costs: Sequence[Cost]) -> Cost:
-    """Median seconds, one of those measured (the first fit also compiles), and the greatest of everything else."""
+    """Median seconds (the first fit also compiles), and the greatest of everything else."""
     seconds = [cost.seconds for cost in costs if cost.seconds is not None]
     peaks = [cost.peak_memory for cost in costs if cost.peak_memory is not None]
     roles = dict.fromkeys(role for cost in costs for role in cost.bytes_sent)
