@@ -7,12 +7,14 @@ import re
 import shlex
 
 _OPTIONS = frozenset(
-    {"epsilon", "delta", "seeds", "model", "purpose", "release", "query", "table"}
+    {"epsilon", "delta", "seeds", "model", "purpose", "release", "query", "table", "target"}
 )
 """Arguments that are options of the same name."""
 _CALLS = frozenset({"arguments", "privet.read", "pv.Private"})
 """What these arguments may be given to: nothing, or what the commands call."""
 _NAMED = re.compile(r"(?<![\w.])(query|table)=(?=[\s,;]|$)")
+_LINE = re.compile(r"\w+ = ")
+"""How a line of a schema or a policy begins; arguments have no spaces around the sign."""
 
 _FRAME = re.compile(r"(pandas|polars)\.(\w+\(.+\))   # and give the frame")
 """Reading by a package whose frames are for Python alone."""
@@ -34,12 +36,14 @@ def as_options(remedy: str) -> str:
     '--delta 0.015'
     >>> as_options("privet.read('x.duckdb', table='visits of 2020')")
     "--table 'visits of 2020'"
+    >>> as_options('target = "ill"')
+    'target = "ill"'
     """
     frame = _FRAME.fullmatch(remedy)
     if frame:
         return _conversion(*frame.groups())
     code, mark, note = remedy.partition("   # ")
-    for source in (code, f"arguments({code})"):
+    for source in (code, f"arguments({code})") if not _LINE.match(code) else ():
         options = _options(source)
         if options is not None:
             return options + mark + in_prose(note)

@@ -14,6 +14,7 @@ from privet.data.drafting import UNIT_HINT
 from privet.data.identifiers import by_name
 from privet.data.schema import Schema
 from privet.data.source import rows_in
+from privet.data.tomlfile import heading
 from privet.data.types import BoundsClaim
 from privet.data.values import Array, is_missing
 from privet.errors import (
@@ -183,7 +184,8 @@ def _number(value: Any) -> float:
 
 def _delta(delta: float | None, rows: int) -> float:
     if rows < 2:
-        raise DataError("too few rows to find bounds for", value=rows, bound="at least 2")
+        raise DataError("too few rows to find bounds for", value=rows, bound="at least 2",
+                        remedy="a file with two rows or more, a line for each below its header")
     if delta is None:
         # A tenth of what a model takes by default, so that both together stay below 1 / rows.
         return 0.1 * float(rows**-1.1)
@@ -247,8 +249,15 @@ def _column(name: str, kind: str, declared: Kind | None, bounds: Any, is_target:
     if kind == "category" and declared is not None:
         other = "refuse" if is_target else "level"
         return Column(name, "category", categories=tuple(declared), missing=missing, other=other)
-    fill = ('text: to use it, write every value it may take, from what is publicly known:\n'
-            'kind = "category"\ncategories = ["...", "..."]\nother = "level"\n'
-            f'missing = "{missing}"')
-    note = "declared as ignored" if declared == "ignore" else fill
+    note = "declared as ignored" if declared == "ignore" else _fill(name, missing, is_target)
     return Column(name, "ignore", comment=note)
+
+
+def _fill(name: str, missing: str, is_target: bool) -> str:
+    """The lines that make a category of a text column, and where they go."""
+    lines = ["text: to use it, write every value it may take, from what is publicly known,",
+             f'below {heading(name)}, instead of kind = "ignore":',
+             'kind = "category"', 'categories = ["...", "..."]']
+    if not is_target:  # a target has no level for other classes
+        lines.append('other = "level"')
+    return "\n".join([*lines, f'missing = "{missing}"'])

@@ -153,7 +153,7 @@ def require_two(y: Array, target: Target, where: str = "the data") -> None:
         raise DataError(
             f"{where} hold a single {what} of the target {target.name!r} (n_samples={len(y)})",
             bound=f"at least two: from one {what} alone there is nothing to learn",
-            remedy='target = "..."   # a column that varies',
+            remedy='target="COLUMN"   # one that varies',
         )
 
 

@@ -93,3 +93,19 @@ def test_the_report_that_must_exist_is_written_as_told(privet: Any, adopted: Any
     assert refused.code == 2 and found is not None
     assert privet(*words(found[0])).code == 0
     assert train(privet, data).code == 0
+
+
+def test_a_constant_target_is_exchanged_by_an_option(privet: Any, patients: Path) -> None:
+    Path("same.toml").write_text(SCHEMA.replace('["no", "yes"]', '["no", "yes", "maybe"]'))
+    lines = patients.read_text().splitlines()
+    place = lines[0].split(",").index("ill")
+    rows = [line.split(",") for line in lines[1:]]
+    same = [",".join([*row[:place], "no", *row[place + 1 :]]) for row in rows]
+    patients.write_text("\n".join([lines[0], *same]) + "\n")
+    refused = privet("train", patients, "--schema", "same.toml", "--protect", "plain", "--out",
+                     "m.safetensors")  # fmt: skip
+    assert refused.code == 2
+    assert "write: --target COLUMN   # one that varies" in refused.err
+    done = privet("train", patients, "--schema", "same.toml", "--protect", "plain", "--out",
+                  "m.safetensors", "--target", "age")  # fmt: skip
+    assert done.code == 0, done.err

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from privet.claims import DPGuarantee
+from privet.data import Schema
 from privet.dp import bounds
 from privet.dp.draft import draft_private
 from privet.errors import DataError, InvalidBudget, InvalidInput, UnknownColumn
@@ -70,6 +71,24 @@ def test_no_category_of_the_data_is_written() -> None:
     assert schema.target_name is None
     assert '# target = "outcome"' in text
     assert 'kind = "category"' in str(schema.columns["ward"].comment)
+
+
+def test_the_lines_of_a_text_column_work_below_its_heading(tmp_path: Path) -> None:
+    schema, _ = draft_private(_people(), epsilon=2.0, target="outcome")
+    text = schema.to_toml()
+    for name in ("ward", "outcome"):
+        lines = str(schema.columns[name].comment).splitlines()
+        where = lines.index(f'below [columns.{name}], instead of kind = "ignore":')
+        filled = "\n".join(lines[where + 1 :]).replace('"...", "..."', '"a", "b"')
+        heading = f"[columns.{name}]\n"
+        assert heading + 'kind = "ignore"' in text
+        text = text.replace(heading + 'kind = "ignore"', heading + filled)
+    file = tmp_path / "s.toml"
+    file.write_text(text.replace('# target = "outcome"', 'target = "outcome"'))
+    filled_in = Schema.load(file)
+    assert filled_in.target_name == "outcome"
+    assert filled_in.columns["outcome"].other == "refuse"
+    assert filled_in.columns["ward"].other == "level"
 
 
 def _shape(schema: Any) -> Any:
@@ -149,5 +168,6 @@ def test_nothing_to_spend_on() -> None:
         draft_private({"a": np.array(["x"] * 9, dtype=object)}, epsilon=1.0)
     with pytest.raises(InvalidInput, match="no column of numbers"):
         draft_private({"email": np.arange(9)}, epsilon=1.0)
-    with pytest.raises(DataError, match="too few"):
+    with pytest.raises(DataError, match="too few") as caught:
         draft_private({"a": [1]}, epsilon=1.0)
+    assert "two rows" in str(caught.value.remedy)
