@@ -140,7 +140,9 @@ def run(job: Job, *, as_json: bool) -> Comparison:
     from privet.cli.console import print_json, say, watching
     from privet.cli.files import writable, write_text
 
-    report = None if job.html is None else writable(job.html, option="--html")
+    report = None if job.html is None else writable(
+        job.html, option="--html", reads=(job.source.data, job.source.schema_file)
+    )
     with watching(quiet=as_json) as watch:
         comparison = _compare(job, watch)
     _require_all(comparison)

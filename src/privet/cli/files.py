@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO, cast
@@ -15,13 +15,24 @@ _IN_MEMORY = 1 << 24
 """Characters, about, up to which a nameless file needs no disk."""
 
 
-def writable(path: str | Path, *, option: str = "--out") -> Path:
+def writable(
+    path: str | Path, *, option: str = "--out", reads: Sequence[str | None] = ()
+) -> Path:
     """Check, before any work is done, that the file could be written.
 
+    Args:
+        reads: files that the same command reads, or that must not be replaced unasked.
+
     Raises:
-        InvalidInput: its folder does not exist or may not be written to, or it is a folder.
+        InvalidInput: its folder does not exist or may not be written to, or it is a folder, or
+            one of the files that are read.
     """
     target = Path(path)
+    for name in reads:
+        if name is not None and target.exists() and Path(name).exists() and target.samefile(name):
+            raise InvalidInput(f"{option} would replace a file that this command reads",
+                               value=str(path), bound="another file",
+                               remedy=f"{option} {target.with_name('new-' + target.name)}")
     folder = target.parent
     if target.is_dir():
         raise InvalidInput(f"{option} is a folder", value=str(path), bound="the name of a file",

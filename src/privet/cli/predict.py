@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 import click
 
 from privet.cli.options import output_options, table_options
-from privet.errors import DataError, InvalidInput
+from privet.errors import DataError, InvalidInput, SchemaError, UndeclaredMissing, UnknownCategory
 
 if TYPE_CHECKING:
     from privet.cli.sources import Source
@@ -54,7 +54,7 @@ def command(
     from privet.cli.files import spooled, whole_text, writable
     from privet.cli.sources import Source
 
-    file = None if out is None else writable(out)
+    file = None if out is None else writable(out, reads=(model, data))
     answers = _answers(model, Source(data, table=table, query=query), proba)
     # Nothing is shown, and no file takes its place, before the last row has its answer.
     with ExitStack() as stack:
@@ -84,10 +84,14 @@ def _answers(model: str, source: Source, proba: bool) -> Iterator[Answers]:
 
     estimator = _loaded(model, proba)
     data = open_data(source, schema=estimator.schema_)
+    shown = data.name if source.is_address else source.data
     seen = False
     for columns in data.batches([column.name for column in data.schema.features]):
         rows = Dataset(Frame(columns), data.schema, data.name)
-        found = {"prediction": estimator.predict(rows).tolist()}
+        try:
+            found = {"prediction": estimator.predict(rows).tolist()}
+        except (UndeclaredMissing, UnknownCategory) as error:
+            raise _with_schema_in(model, shown, error) from None
         if proba:
             chances = estimator.predict_proba(rows).T
             for name, chance in zip(estimator.classes_, chances, strict=True):
@@ -95,10 +99,25 @@ def _answers(model: str, source: Source, proba: bool) -> Iterator[Answers]:
         seen |= bool(found["prediction"])
         yield found
     if not seen:
-        shown = data.name if source.is_address else source.data
         raise DataError("the data hold no rows to predict for", value=shown,
                         bound="at least one row",
                         remedy="a file with a line for each row below its header")
+
+
+def _with_schema_in(model: str, shown: str, error: SchemaError) -> SchemaError:
+    """The error for whoever has the schema inside the model's file, where no line can be changed.
+
+    Args:
+        model: the model's file.
+        shown: the data as they may be named.
+        error: of a cell at odds with the schema; its remedy is a line of a schema.
+    """
+    line = (error.remedy or "").replace("   # ", ", ")
+    return type(error)(
+        error.problem, bound=error.bound,
+        remedy=f"privet train DATA --schema FILE --out {shlex.quote(model)}   # the schema is in "
+               f"the model: first write into FILE {line}; or mend the cells of {shown}",
+    )
 
 
 def _loaded(model: str, proba: bool) -> Any:

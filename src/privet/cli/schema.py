@@ -84,8 +84,9 @@ def draft(
         raise InvalidInput("--private spends a budget, and none is given",
                            bound="--epsilon with a number above 0",
                            remedy="--private --epsilon 0.5")
-    file = None if out is None else writable(out)
     source = Source(data, target, table=table, query=query)
+    # A schema that is there may have been edited by hand; a draft does not take its place.
+    file = None if out is None else writable(out, reads=(data, source.schema_file))
     found, guarantee = (
         _private(source, str(epsilon), delta, _kinds(kinds, keep_identifiers)) if private
         else (_plain(source, keep_identifiers), None)
@@ -161,6 +162,11 @@ def _kinds(options: tuple[str, ...], keep_identifiers: bool) -> dict[str, str | 
         if not (column and sign and kind):
             raise InvalidInput("--kind does not name a column and its kind", value=option,
                                bound="COLUMN=KIND", remedy="--kind age=number")
+        if kind not in KINDS and "," not in kind:
+            # Taken for a list of one category, a slip of the pen would spend the budget.
+            raise InvalidInput("--kind names no kind, and one category tells nothing",
+                               value=option, bound=f"one of {', '.join(KINDS)}, or categories "
+                               "with commas between them", remedy=f"--kind {column}=number")
         found[column] = kind if kind in KINDS else [part.strip() for part in kind.split(",")]
     return found
 

@@ -51,9 +51,9 @@ def command(
     if given("epsilon") and protect == "plain":
         raise InvalidInput("--epsilon means nothing under plain", value=epsilon,
                            bound="--protect private", remedy="--protect private --epsilon 1")
-    file = writable(out)
-    rows, estimator = prepared(Source(data, target, schema_file, table, query), protect,
-                               budget(epsilon), chance(delta), model)
+    source = Source(data, target, schema_file, table, query)
+    file = writable(out, reads=(data, source.schema_file))
+    rows, estimator = prepared(source, protect, budget(epsilon), chance(delta), model)
     with watching(quiet=as_json) as watch:
         estimator.fit(rows, watch=watch, purpose=purpose)
     from privet.estimators import save

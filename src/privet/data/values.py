@@ -74,7 +74,10 @@ def _objects(values: Sequence[Any]) -> Array:
 
 
 def _iso(value: date | None) -> str | None:
-    return None if value is None else value.isoformat().removesuffix("T00:00:00")
+    if not isinstance(value, datetime):
+        return None if value is None else value.isoformat()
+    # A blank before the time, as files of text are exported with.
+    return value.isoformat(" ").removesuffix(" 00:00:00")
 
 
 def is_missing(value: Any) -> bool:

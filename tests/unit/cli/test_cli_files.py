@@ -115,3 +115,28 @@ def test_a_lost_budget_is_told_with_the_line_to_write() -> None:
 def test_protections_that_are_not_built(text: str) -> None:
     with pytest.raises(InvalidInput, match="plain"):
         names(text)
+
+
+def test_no_output_takes_the_place_of_an_input(privet, patients, schema):
+    before = patients.read_bytes(), schema.read_bytes()
+    model = patients.with_name("m.safetensors")
+    assert privet("train", patients, "--protect", "plain", "--out", model).code == 0
+    kept = model.read_bytes()
+    for words in (
+        ("train", patients, "--protect", "plain", "--out", patients),
+        ("train", patients, "--protect", "plain", "--out", schema),
+        ("compare", patients, "--protect", "plain", "--html", schema),
+        ("schema", "draft", patients, "--out", patients),
+        ("schema", "draft", patients, "--out", schema),
+        ("predict", model, patients, "--out", patients),
+        ("predict", model, patients, "--out", model),
+    ):
+        done = privet(*words)
+        assert done.code == 2 and "would replace a file" in done.err, words
+    assert (patients.read_bytes(), schema.read_bytes(), model.read_bytes()) == (*before, kept)
+
+
+def test_a_mistyped_kind_is_refused_before_the_budget_is_spent(privet, patients):
+    words = ("--private", "--epsilon", "1", "--kind", "age=nubmer")
+    done = privet("schema", "draft", patients, *words)
+    assert done.code == 2 and "--kind age=number" in done.err

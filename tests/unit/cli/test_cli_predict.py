@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -115,3 +116,23 @@ def test_a_terminal_shows_the_first_rows_and_counts_all(
     out = capsys.readouterr().out
     assert "The first 20 of 30 rows" in out
     assert " 20 " in out and " 21 " not in out
+
+
+@pytest.mark.parametrize(("cell", "line"), [
+    ("Oslo", 'other = "level", or add it to categories, under [columns.city]'),
+    ("", 'missing = "level", under [columns.city]'),
+])  # fmt: skip
+def test_what_the_schema_in_a_model_refuses_is_mended_by_training_again_or_in_the_data(
+    privet, model: str, patients: Path, schema: Path, cell: str, line: str
+) -> None:
+    Path("new.csv").write_text(f"age,city\n30,{cell}\n")
+    done = privet("predict", model, "new.csv")
+    assert done.code == 2 and "Oslo" not in done.err
+    command, _, note = done.err.partition("write: ")[2].partition("   # ")
+    assert line in note and note.rstrip().endswith("or mend the cells of new.csv")
+    setting = line.partition(", ")[0]
+    schema.write_text(schema.read_text().replace("[columns.city]", f"[columns.city]\n{setting}"))
+    names = {"DATA": str(patients), "FILE": str(schema)}
+    again = [names.get(word, word) for word in shlex.split(command)][1:]
+    assert privet(*again, "--protect", "plain").code == 0
+    assert privet("predict", model, "new.csv").code == 0

@@ -214,7 +214,7 @@ def test_frames_with_odd_columns() -> None:
                           "t": pd.to_datetime(["2020-01-01 00:00+02:00", None], utc=True)})
     found = _all(frame)
     assert found == {"c": ["u", None], "3": [2**62, None],
-                     "t": ["2019-12-31T22:00:00+00:00", None]}
+                     "t": ["2019-12-31 22:00:00+00:00", None]}
     with pytest.raises(DataError, match="two columns"):
         open_source(pd.DataFrame([[1, 2]], columns=["a", "a"]))
     with pytest.raises(InvalidInput, match="Series"):

@@ -74,7 +74,7 @@ def test_dates_become_text_without_midnight():
     assert canonical([date(2020, 1, 2), None]).tolist() == ["2020-01-02", None]
     days = np.array(["2020-01-02", "NaT"], dtype="datetime64[ns]")
     assert canonical(days).tolist() == ["2020-01-02", None]
-    assert canonical([datetime(2020, 1, 2, 3)]).tolist() == ["2020-01-02T03:00:00"]
+    assert canonical([datetime(2020, 1, 2, 3)]).tolist() == ["2020-01-02 03:00:00"]
 
 
 def test_the_callers_array_is_not_changed():
@@ -141,3 +141,10 @@ def test_pieces_of_different_types_join():
     assert concatenate([whole, text]).tolist() == [1, 2, "a"]
     exact = concatenate([np.array([2**60 + 1]), np.array([np.nan])])
     assert exact.tolist() == [2**60 + 1, None]
+
+
+def test_a_time_reads_as_a_file_of_text_has_it():
+    import pandas as pd
+
+    times = pd.Series(pd.to_datetime(["2020-01-01 12:00:00", "2020-01-02 00:00:00", None]))
+    assert canonical(times.to_numpy()).tolist() == ["2020-01-01 12:00:00", "2020-01-02", None]

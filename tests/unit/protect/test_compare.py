@@ -342,3 +342,15 @@ def test_one_person_cannot_be_split(names: list[str]) -> None:
     }  # fmt: skip
     with pytest.raises(DataError, match="too small to be split"):
         pv.compare(pv.read(cells, schema=schema), seeds=2)
+
+
+def test_a_delta_that_all_rows_do_not_allow_is_refused_though_the_training_rows_do() -> None:
+    import privet as pv
+    from privet.errors import InvalidBudget
+
+    x = np.linspace(0, 1, 200)
+    schema = pv.Schema.for_arrays([0.0], [1.0], classes=[0, 1])
+    data = pv.read((x[:, None], (x > 0.5) * 1), schema=schema)
+    with pytest.raises(InvalidBudget, match="delta"):
+        pv.compare(data, protections=[pv.Private(1.0, 0.0055)], seeds=2)
+    assert pv.compare(data, protections=[pv.Private(1.0, 0.0045)], seeds=2).entries

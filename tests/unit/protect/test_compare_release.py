@@ -9,6 +9,7 @@ import pytest
 
 from privet.claims import DPGuarantee, JointGuarantee, NoGuarantee
 from privet.claims.events import Gaussian, PoissonGaussian
+from privet.data.types import BoundsClaim
 from privet.dp.accounting import epsilon_for, noise_multiplier_for
 from privet.protect.choose.release import central, composed, release_line
 
@@ -109,3 +110,22 @@ def test_the_central_part_of_a_stack_is_found() -> None:
     stack = JointGuarantee(parts=(NoGuarantee(), JointGuarantee(parts=(claim(2.0),))))
     assert central(stack) == claim(2.0)
     assert central(NoGuarantee()) is None and central(JointGuarantee(parts=())) is None
+
+
+def test_bounds_that_were_found_privately_are_counted_once_and_delta_stays_small() -> None:
+    event, bounds = Gaussian(20.0, 20), Gaussian(9.0, what="histograms")
+    epsilon = epsilon_for(event, 1e-5)
+    before = BoundsClaim(0.5, 2e-6, "row", "zero-out", (bounds,))
+    one = DPGuarantee(
+        epsilon=epsilon + 0.5, delta=1.2e-5 + 1e-13, unit="row", relation="zero-out",
+        accountant="test", events=(bounds, event),
+        delta_split={"mechanism": 1e-5, "noise on a grid": 1e-13, "bounds": 2e-6},
+    )  # fmt: skip
+    pair = composed([one] * 3, before)
+    assert pair is not None
+    assert pair[1] == pytest.approx(one.delta)
+    true = epsilon_for(replace(event, count=60), 1e-5)
+    assert true + 0.5 - 1e-9 <= pair[0] <= true + 0.5 + 1e-3
+    strange = replace(one, events=(event, bounds))
+    loose = composed([strange] * 3, before)
+    assert loose is not None and loose[1] > pair[1], "bounds that do not come first"

@@ -133,6 +133,19 @@ def test_headings_of_the_table_have_a_scope() -> None:
     assert "width=device-width" in str(tree.named("meta"))
 
 
+@pytest.mark.parametrize("released", [False, True])
+def test_every_line_of_the_table_is_as_wide_as_its_head(released: bool) -> None:
+    found = comparison(plain(), private(1, 0.96), *([] if released else [refusing()]))
+    if released:
+        found = dataclasses.replace(found, guarantee=dp(1.0))
+    table = page(found).partition("<table")[2].partition("</table>")[0]
+    widths = {
+        sum(int(width or 1) for width in re.findall(r'<t[hd] (?:[^>]*colspan="(\d+)")?', row))
+        for row in table.split("<tr ")[1:]
+    }
+    assert widths == {table.count('scope="col"')} and 'colspan="0"' not in table
+
+
 def test_the_recommended_line_is_marked_in_words() -> None:
     tree = Tree(page(usual()))
     assert [a.get("class") for a in tree.named("tr")].count("chosen") == 1

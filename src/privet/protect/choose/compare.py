@@ -18,7 +18,7 @@ from privet.claims import (
     Steward,
     spending,
 )
-from privet.data.types import Target
+from privet.data.types import BoundsClaim, Target
 from privet.errors import Cancelled, InvalidInput, PrivetError, Refused, fraction, whole
 from privet.protect.base import (
     Array,
@@ -123,7 +123,8 @@ def compare_rows(
     numbers = tuple(range(whole(seeds=seeds)))
     fraction(test_size=test_size)
     runs = [_Run(label, p) for label, p in labelled(protections)]
-    _plan_all(runs, model, training_facts(rows.facts, test_size))
+    # Whoever trains on all rows later is held to their number, so all of it must do.
+    _plan_all(runs, model, [training_facts(rows.facts, test_size), rows.facts])
     request = Request(
         action="compare",
         data_set=rows.facts.data_set,
@@ -149,7 +150,7 @@ def compare_rows(
         cost = Cost(seconds=time.perf_counter() - started)
         spend.commit(request.guarantee, cost)
     sizes = len(splits[0].train), len(splits[0].test)
-    release, epsilon, delta = _release(runs, test_size)
+    release, epsilon, delta = _release(runs, test_size, held.facts.bounds_claim)
     return Comparison(
         data=name,
         target=target.name,
@@ -207,11 +208,12 @@ def labelled(protections: Sequence[Protection]) -> list[tuple[str, Protection]]:
     return out
 
 
-def _plan_all(runs: list[_Run], model: Model, facts: Facts) -> None:
+def _plan_all(runs: list[_Run], model: Model, facts: Sequence[Facts]) -> None:
     """Find out who refuses before anything is read; stop if all do."""
     for run in runs:
         try:
-            run.protection.plan(model, facts)
+            for each in facts:
+                run.protection.plan(model, each)
         except PrivetError as error:
             run.error = error
     _refuse_if_all(runs)
@@ -321,7 +323,9 @@ def _typical(costs: Sequence[Cost]) -> Cost:
     )
 
 
-def _release(runs: list[_Run], test_size: float) -> tuple[str, float | None, float | None]:
+def _release(
+    runs: list[_Run], test_size: float, before: BoundsClaim | None
+) -> tuple[str, float | None, float | None]:
     """The honesty line; fits of a protection that refused midway count as well."""
     made = [guarantee for run in runs for guarantee, _, _ in run.results]
     claims: list[DPGuarantee] = []
@@ -329,6 +333,6 @@ def _release(runs: list[_Run], test_size: float) -> tuple[str, float | None, flo
         claim = central(guarantee)
         if claim is not None and claim.secret_noise:
             claims.append(claim)
-    pair = composed(claims)
+    pair = composed(claims, before)
     line = release_line(claims, pair, test_size=test_size, unprotected=len(claims) < len(made))
     return (line, *pair) if pair is not None else (line, None, None)

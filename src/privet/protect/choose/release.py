@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from privet.claims import DPGuarantee, Guarantee, JointGuarantee
+from privet.data.types import BoundsClaim
 
 _HONEST = (
     "For the curator only: these scores are exact, un-noised functions of private rows, so "
@@ -29,8 +30,15 @@ def central(guarantee: Guarantee) -> DPGuarantee | None:
     return None
 
 
-def composed(claims: Sequence[DPGuarantee]) -> tuple[float, float] | None:
+def composed(
+    claims: Sequence[DPGuarantee], before: BoundsClaim | None = None
+) -> tuple[float, float] | None:
     """(epsilon, delta) that all these releases compose to at most.
+
+    Args:
+        claims: of all fits.
+        before: the private release of the bounds that each of them adds to its own claim; it
+            happened once, and is counted once.
 
     # Formal guarantees
     * For releases that are (e_i, d_i)-DP for the same unit and relation, chosen adaptively or
@@ -53,18 +61,37 @@ def composed(claims: Sequence[DPGuarantee]) -> tuple[float, float] | None:
     if not 0 < delta < 1:
         return basic, delta
     least = min(basic, _optimal(claims, delta))
-    return _of_events(claims, least) or (least, delta)
+    if before is None:
+        return _of_events(claims, least, max(claim.delta for claim in claims)) or (least, delta)
+    own = [_without(claim, before) for claim in claims]
+    pair = _of_events(own, least, max(claim.delta for claim in own))
+    # Sequential composition (Dwork & Roth 2014, Theorem 3.16) with the bounds.
+    return (least, delta) if pair is None else (pair[0] + before.epsilon, pair[1] + before.delta)
 
 
-def _of_events(claims: Sequence[DPGuarantee], guess: float) -> tuple[float, float] | None:
-    """The pair of all releases that the claims name; None if some name none."""
+def _without(claim: DPGuarantee, before: BoundsClaim) -> DPGuarantee:
+    """The claim of the fit alone; one that names no releases if the bounds are not its first."""
+    count, split = len(before.releases), dict(claim.delta_split)
+    first = claim.events[:count] == before.releases and split.pop("bounds", None) is not None
+    return replace(
+        claim,
+        epsilon=max(claim.epsilon - before.epsilon, 0.0),
+        delta=sum(split.values()) if first else claim.delta,
+        events=claim.events[count:] if first else (),
+        delta_split=split if first else {},
+    )
+
+
+def _of_events(
+    claims: Sequence[DPGuarantee], guess: float, delta: float
+) -> tuple[float, float] | None:
+    """The pair of all releases that the claims name, at delta; None if some name none."""
     from privet.dp.accounting import GRID, MECHANISM, epsilon_for
 
     if any(not claim.events or set(claim.delta_split) != {MECHANISM, GRID} for claim in claims):
         return None
     counts = Counter(event for claim in claims for event in claim.events)
     events = [replace(event, count=event.count * times) for event, times in counts.items()]
-    delta = max(claim.delta for claim in claims)
     drawn = sum(claim.delta_split[GRID] for claim in claims)
     pair = None
     for _ in range(8):
