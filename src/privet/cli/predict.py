@@ -54,7 +54,7 @@ def command(
     from privet.cli.files import spooled, whole_text, writable
     from privet.cli.sources import Source
 
-    file = None if out is None else writable(out)
+    file = None if out is None else writable(out, reads=(model, data))
     answers = _answers(model, Source(data, table=table, query=query), proba)
     # Nothing is shown, and no file takes its place, before the last row has its answer.
     with ExitStack() as stack:
