@@ -8,7 +8,7 @@ same cell gives the same number in training and in prediction, whoever the other
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -24,8 +24,9 @@ from sklearn.utils.validation import (
 )
 
 from privet.data import Dataset, Encoder, Schema
-from privet.data.source import Frame
-from privet.data.values import canonical
+from privet.data.readers.base import finish
+from privet.data.source import BATCH, Frame, Source
+from privet.data.values import Batch, canonical
 from privet.errors import (
     DataError,
     InvalidInput,
@@ -116,7 +117,8 @@ def prepare(
                            "y is None", remedy="fit(X, y)   # or fit(pv.read(...))")
     schema = estimator._declared_schema(X, y)
     if schema is not None:
-        return _declared(estimator, _dataset(estimator, X, y, schema), sample_weight, private)
+        found = _declared(estimator, _dataset(estimator, X, y, schema), sample_weight, private)
+        return replace(found, whole=_whole(X, y, schema.required_target().name))
     if private:
         # Before a look at the cells, which scikit-learn's messages may show.
         raise _boundless(estimator, X, protection)
@@ -223,9 +225,10 @@ class _Declared:
     weight: Any
     classes: Array | None
     private: bool
+    whole: Callable[[], Source] | None = None
 
     def stewarded(self) -> tuple[Prepared, Steward | None]:
-        data, steward = stewarded(self.data)
+        data, steward = stewarded(self.data, self.whole)
         return replace(self, data=data), steward
 
     def rows(self, model: Model) -> tuple[Inputs, Unread]:
@@ -285,6 +288,48 @@ def _dataset(estimator: Estimator, X: Any, y: Any, schema: Schema) -> Dataset:
     if len(rows) > 1:
         raise DataError("X and y differ in length", value=sorted(rows), bound="equal lengths")
     return Dataset(Frame(columns), schema)
+
+
+def _whole(X: Any, y: Any, target: str) -> Callable[[], Source] | None:
+    """The table that a frame and its target are parts of; a ledger knows data by all columns."""
+    if not hasattr(X, "columns"):
+        return None
+
+    def opened() -> Source:
+        from privet.data.readers import open_source
+
+        frame = open_source(X)
+        return frame if target in frame.columns else _Beside(frame, target, canonical(y))
+
+    return opened
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """A frame and one more column, (n,), as one table."""
+
+    frame: Source
+    name: str
+    values: Array
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (*self.frame.columns, self.name)
+
+    @property
+    def describe(self) -> str:
+        return self.frame.describe
+
+    def batches(self, columns: Sequence[str] | None = None, size: int = BATCH) -> Iterator[Batch]:
+        wanted = self.columns if columns is None else tuple(columns)
+        # At least one column of the frame, to know how many rows a batch has.
+        others = [name for name in wanted if name != self.name] or [self.frame.columns[0]]
+        start = 0
+        for batch in self.frame.batches(others, size):
+            rows = len(batch[others[0]])
+            own = {self.name: finish(self.values[start : start + rows])}
+            start += rows
+            yield {name: (batch | own)[name] for name in wanted}
 
 
 def columns_of(estimator: Estimator, X: Any, names: list[str]) -> dict[str, Array]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import getpass
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -31,15 +32,21 @@ LEDGER, REQUESTER = "PRIVET_LEDGER", "PRIVET_REQUESTER"
 _STRENGTH = ("unknown", "derived", "changed", "exact")
 
 
-def stewarded(data: Dataset) -> tuple[Dataset, Steward | None]:
+def stewarded(
+    data: Dataset, whole: Callable[[], Source] | None = None
+) -> tuple[Dataset, Steward | None]:
     """The data under their registered name, with their steward; None for data not registered.
+
+    Args:
+        whole: gives the table that the data are a part of, by which they are known; asked for
+            only where a ledger knows any data.
 
     Raises:
         Refused: the data are not registered, but share persons with data that are; the ledger is
             not the one that was used before, grown; or its sketches or hash key are not.
         InvalidInput: PRIVET_LEDGER names a ledger that is not there.
     """
-    name, steward = admission(data.source, data.name)
+    name, steward = _admission(whole or (lambda: data.source), data.name)
     return (data, None) if name is None else (replace(data, name=name), steward)
 
 
@@ -49,6 +56,12 @@ def admission(source: Source, name: str | None = None) -> tuple[str | None, Stew
     Raises:
         Refused, InvalidInput: see `stewarded`.
     """
+    return _admission(lambda: source, name)
+
+
+def _admission(
+    source: Callable[[], Source], name: str | None
+) -> tuple[str | None, Steward | None]:
     ledger = kept_ledger()
     if ledger is None:
         return None, None
@@ -60,7 +73,7 @@ def admission(source: Source, name: str | None = None) -> tuple[str | None, Stew
 
     remember(ledger)  # before anything is spent, also to see that it can be
     units = dict.fromkeys(data_set.unit for data_set in sets)
-    sketch, version = _fingerprint(steward, source, [*units])
+    sketch, version = _fingerprint(steward, source(), [*units])
     known = name if name in {data_set.name for data_set in sets} else None
     admitted = steward.admit(sketch, version, name=known)
     return (None, None) if admitted is None else (admitted, steward)
