@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from privet.claims import Cost, Decision, Guarantee, Receipt, Request, Reservation
-from privet.cli.ledgers import existing_ledger, ledger_option
+from privet.cli.ledgers import ledger_option, written_ledger
 from privet.cli.options import (
     PROTECTIONS,
     budget,
@@ -80,6 +80,7 @@ def request(
     from privet.cli.console import print_json, say
     from privet.cli.files import writable, write_text
     from privet.cli.sources import Source
+    from privet.govern.budget.heads import remember
     from privet.govern.policy import page
     from privet.govern.policy import request as ask
 
@@ -88,6 +89,7 @@ def request(
     wanted, ledger, who = _wanted(Source(data, target, schema_file, table, query), protect,
                                   budget(epsilon), chance(delta), model, purpose)
     entry = ask(ledger, wanted, who, reason)
+    remember(ledger)
     job = str((entry.payload or {})["job"])
     if file is not None:
         write_text(file, page(ledger, entry))
@@ -154,10 +156,11 @@ def approve(
     """
     from privet.govern.policy import approve as grant
 
-    ledger, key = existing_ledger(where), load_key(key_file)
+    key = load_key(key_file)
     until = datetime.now(UTC) + timedelta(days=days) - timedelta(minutes=1)
-    whole = _whole(ledger, job)
-    _tell(grant(ledger, whole, key, expires=until, reason=reason), "Approved", as_json=as_json)
+    with written_ledger(where) as ledger:
+        entry = grant(ledger, _whole(ledger, job), key, expires=until, reason=reason)
+    _tell(entry, "Approved", as_json=as_json)
 
 
 @click.command("deny", short_help="Deny a requested job.")
@@ -172,8 +175,10 @@ def deny(job: str, key_file: str, reason: str, where: str | None, as_json: bool)
     """
     from privet.govern.policy import deny as refuse
 
-    ledger, key = existing_ledger(where), load_key(key_file)
-    _tell(refuse(ledger, _whole(ledger, job), key, reason=reason), "Denied", as_json=as_json)
+    key = load_key(key_file)
+    with written_ledger(where) as ledger:
+        entry = refuse(ledger, _whole(ledger, job), key, reason=reason)
+    _tell(entry, "Denied", as_json=as_json)
 
 
 @click.command("revoke", short_help="Take back an approval or a denial.")
@@ -188,8 +193,10 @@ def revoke(job: str, key_file: str, reason: str, where: str | None, as_json: boo
     """
     from privet.govern.policy import revoke as take_back
 
-    ledger, key = existing_ledger(where), load_key(key_file)
-    _tell(take_back(ledger, _whole(ledger, job), key, reason=reason), "Revoked", as_json=as_json)
+    key = load_key(key_file)
+    with written_ledger(where) as ledger:
+        entry = take_back(ledger, _whole(ledger, job), key, reason=reason)
+    _tell(entry, "Revoked", as_json=as_json)
 
 
 def _whole(ledger: Any, job: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from privet.cli.ledgers import existing_ledger, ledger_option, read_record
+from privet.cli.ledgers import existing_ledger, ledger_option, read_record, written_ledger
 from privet.cli.options import budget as number
 from privet.cli.options import chance, output_options
 from privet.errors import InvalidInput, Refused
@@ -158,8 +158,9 @@ def transfer(
     from privet.cli.files import writable, write_text
     from privet.govern.budget import export_budget
 
-    file, ledger = writable(out), existing_ledger(where)
-    record = export_budget(ledger, name, _share(share), to=target)
+    file, part = writable(out), _share(share)
+    with written_ledger(where) as ledger:
+        record = export_budget(ledger, name, part, to=target)
     write_text(file, json.dumps(record, indent=2) + "\n")
     if as_json:
         print_json({"record": str(file), "entry": record["entry"]["seq"], "key": ledger.head().key})
@@ -183,10 +184,10 @@ def take_in(file: str, key_id: str, where: str | None, as_json: bool) -> None:
     """
     from privet.cli.console import print_json, say
     from privet.govern.budget import import_budget
-    from privet.govern.ledger import Ledger
 
     record = read_record(file, "privet budget transfer NAME --to HEX --out FILE")
-    entry = import_budget(Ledger.open(where), record, key=key_id)
+    with written_ledger(where, begin=True) as ledger:
+        entry = import_budget(ledger, record, key=key_id)
     if as_json:
         print_json({"entry": entry.seq})
     else:

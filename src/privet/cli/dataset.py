@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from privet.cli.ledgers import existing_ledger, ledger_option, public_key
+from privet.cli.ledgers import existing_ledger, ledger_option, public_key, written_ledger
 from privet.cli.options import budget, chance, output_options, table_options
 from privet.errors import InvalidInput
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from privet.data import Dataset
     from privet.govern.budget import Budget
     from privet.govern.budget.balance import Balance
-    from privet.govern.ledger import Ledger
+    from privet.govern.ledger import Entry, Ledger
 
 
 @click.group("dataset", short_help="Give data a name and a budget.")
@@ -84,7 +84,6 @@ def register(
     """
     from privet.cli.console import print_json, say
     from privet.govern.budget import Registry
-    from privet.govern.ledger import Ledger
 
     public = None if owner_key is None else public_key(owner_key)
     data = _data(file, schema_file, table, query, unit)
@@ -94,13 +93,13 @@ def register(
                            remedy="a file with a line for each row below its header")
     promised = _budget(epsilon, delta, composition, units)
     caps = dict(_cap(text, promised) for text in purposes)
-    ledger = Ledger.open(where)
-    facts = _fingerprint(ledger, data)
-    entry = Registry(ledger).register(
-        name, unit=data.schema.unit.name, budget=promised, rows=rows, units=units,
-        columns=data.columns, purposes=caps, parents=parents, disjoint_from=disjoint,
-        owner=owner, owner_key=public, max_rows=data.schema.unit.max_rows, **facts,
-    )
+    with written_ledger(where, begin=True) as ledger:
+        facts = _fingerprint(ledger, data)
+        entry = Registry(ledger).register(
+            name, unit=data.schema.unit.name, budget=promised, rows=rows, units=units,
+            columns=data.columns, purposes=caps, parents=parents, disjoint_from=disjoint,
+            owner=owner, owner_key=public, max_rows=data.schema.unit.max_rows, **facts,
+        )
     if as_json:
         print_json({"name": name, "entry": entry.seq, "ledger": ledger.identity, "rows": rows,
                     "units": units, "unit": data.schema.unit.name, "budget": promised.to_json()})
@@ -131,14 +130,14 @@ def version(
     from privet.cli.console import print_json, say
     from privet.govern.budget import Registry
 
-    ledger = existing_ledger(where)
-    registry = Registry(ledger)
-    known = registry.get(name)
-    unit = None if known.unit == "row" else known.unit
-    data = _data(file, schema_file, table, query, unit)
-    rows, units = data.sizes()
-    facts = _fingerprint(ledger, data)
-    entry = registry.add_version(name, rows=rows, units=units, **facts)
+    with written_ledger(where) as ledger:
+        registry = Registry(ledger)
+        known = registry.get(name)
+        unit = None if known.unit == "row" else known.unit
+        data = _data(file, schema_file, table, query, unit)
+        rows, units = data.sizes()
+        facts = _fingerprint(ledger, data)
+        entry = registry.add_version(name, rows=rows, units=units, **facts)
     if as_json:
         print_json({"name": name, "entry": entry.seq, "rows": rows, "units": units})
     else:
@@ -178,22 +177,19 @@ def forget(
     if whole == (file is not None):
         raise InvalidInput("whose hashes are to be erased is not said", bound="FILE or --all",
                            remedy=f"privet dataset forget {name} --all")
-    registry = Registry(existing_ledger(where))
-    known = registry.get(name)
-    if file is None:
-        entry = registry.erase_sketch(name)
-    else:
-        unit = None if known.unit == "row" else known.unit
-        found = registry.forget(name, *unit_bytes(_data(file, schema_file, table, query, unit)))
-        if found is None:
-            if as_json:
-                print_json({"name": name, "entry": None})
-            else:
-                say(f"No hash of these persons is kept for {name}; nothing was written.")
-            return
-        entry = found
+    with written_ledger(where) as ledger:
+        registry = Registry(ledger)
+        known = registry.get(name)
+        if file is None:
+            entry: Entry | None = registry.erase_sketch(name)
+        else:
+            unit = None if known.unit == "row" else known.unit
+            data = _data(file, schema_file, table, query, unit)
+            entry = registry.forget(name, *unit_bytes(data))
     if as_json:
-        print_json({"name": name, "entry": entry.seq})
+        print_json({"name": name, "entry": None if entry is None else entry.seq})
+    elif entry is None:
+        say(f"No hash of these persons is kept for {name}; nothing was written.")
     else:
         say(f"Erased, entry {entry.seq}.")
 
@@ -215,8 +211,8 @@ def rekey(where: str | None, as_json: bool) -> None:
     from privet.cli.console import print_json, say
     from privet.govern.budget import Registry, rotate_hash_key
 
-    ledger = existing_ledger(where)
-    entry = rotate_hash_key(ledger)
+    with written_ledger(where) as ledger:
+        entry = rotate_hash_key(ledger)
     waiting = [item.name for item in Registry(ledger).list() if item.key is not None]
     if as_json:
         print_json({"entry": entry.seq, "versions_needed": waiting})

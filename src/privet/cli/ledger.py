@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from privet.cli.adopt import adopt
-from privet.cli.ledgers import existing_ledger, ledger_option, read_receipt, read_record, summary
+from privet.cli.ledgers import (
+    existing_ledger,
+    ledger_option,
+    read_receipt,
+    read_record,
+    summary,
+    written_ledger,
+)
 from privet.cli.options import output_options
 from privet.errors import InvalidInput, Refused
 
@@ -87,36 +94,41 @@ def show(entry: int, where: str | None, as_json: bool) -> None:
 @command.command("verify", short_help="Check that nothing was changed, deleted or moved.")
 @ledger_option
 @click.option("--receipt", "receipt_file", metavar="FILE",
-              help="A receipt that was kept elsewhere. Only with one can cut off entries and a "
-              "restored backup be found.")
+              help="A receipt that was kept elsewhere. With one, cut off entries and a restored "
+              "backup are found also where the ledger was not used before.")
 @output_options
 def verify_entries(where: str | None, receipt_file: str | None, as_json: bool) -> None:
     """Check every entry, payload, hash and signature; name the first that does not hold.
 
-    Ends with exit code 0 only if all holds.
+    It must also be the ledger that was last used here, grown: not a restored backup, nor
+    another one. Ends with exit code 0 only if all holds.
 
     \b
     Example:
       privet ledger verify --receipt last-month.json
     """
     from privet.cli.console import print_json, say
+    from privet.govern.budget.heads import check, conflict
     from privet.govern.ledger import verify
 
     receipt = None if receipt_file is None else read_receipt(receipt_file)
-    verdict = verify(existing_ledger(where), receipt)
+    ledger = existing_ledger(where)
+    verdict = verify(ledger, receipt)
     if as_json:
         print_json({"holds": verdict.ok, "ledger": verdict.ledger, "entries": verdict.entries,
                     "findings": [{"entry": f.seq, "field": f.field, "problem": f.problem}
                                  for f in verdict.findings],
                     "redacted": verdict.redacted, "breaks": list(verdict.breaks),
                     "backwards": list(verdict.backwards),
-                    "against_receipt": receipt is not None})
+                    "against_receipt": receipt is not None,
+                    "as_last_seen": conflict(ledger) is None if verdict.ok else None})
     if not verdict.ok:
         raise Refused(str(verdict), remedy="a backup from before, and the last receipts")
     if not as_json:
         say(f"{verdict}.".capitalize())
         if receipt is None:
             say("Whether entries were cut off at the end shows only with --receipt FILE.")
+    check(ledger)
 
 
 @command.command("receipt", short_help="Write a receipt of an entry, to be kept elsewhere.")
@@ -194,13 +206,13 @@ def cosign(file: str, out: str | None, where: str | None, as_json: bool) -> None
     from privet.cli.console import print_json, say
 
     record = read_record(file, "privet ledger receipt --out receipt.json")
-    ledger = existing_ledger(where)
     if "head" in record:
-        facts = _witness(ledger, record, out)
+        facts = _witness(existing_ledger(where), record, out)
     else:
         from privet.govern.ledger import Cosignature
 
-        kept = ledger.add_cosignature(Cosignature.from_json(record))
+        with written_ledger(where) as ledger:
+            kept = ledger.add_cosignature(Cosignature.from_json(record))
         facts = {"entry": kept.seq, "size": record["size"]}
     if as_json:
         print_json(facts)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -35,7 +36,9 @@ def existing_ledger(where: str | None) -> Ledger:
 
     Raises:
         InvalidInput: there is none, with the line that begins one.
+        Refused: there is none, and one was used there before.
     """
+    from privet.govern.budget.heads import check_missing
     from privet.govern.ledger import Ledger
 
     try:
@@ -43,10 +46,42 @@ def existing_ledger(where: str | None) -> Ledger:
     except InvalidInput as error:
         if "there is no ledger" not in error.problem:
             raise
+        check_missing(where)
         raise InvalidInput(
             error.problem, bound="a ledger that is begun",
             remedy="privet dataset register NAME FILE --budget 3   # begins one",
         ) from None
+
+
+@contextmanager
+def written_ledger(where: str | None, *, begin: bool = False) -> Iterator[Ledger]:
+    """The ledger to write to: the one last seen there, grown; its new head is remembered after.
+
+    What an older copy still holds as left may be spent already, so nothing must leave it, be
+    allowed or be registered in it until its owner has adopted it.
+
+    Args:
+        begin: a ledger is begun where there is none. One without any set, in the place of
+            another, may be written to as well: it must have sets before it can be adopted, and
+            none of them is used before.
+
+    Raises:
+        InvalidInput: see `existing_ledger`.
+        Refused: the ledger is older, a fork, or another one than was last seen there.
+        Unavailable: its head cannot be remembered.
+    """
+    from privet.govern.budget.heads import conflict, remember
+    from privet.govern.budget.pins import outstanding
+    from privet.govern.ledger import Ledger
+
+    ledger = Ledger.open(where) if begin else existing_ledger(where)
+    known = conflict(ledger) if begin else None
+    if known is not None and outstanding(ledger, known) is None:
+        yield ledger
+        return
+    remember(ledger)  # before anything is written, also to see that it can be
+    yield ledger
+    remember(ledger)
 
 
 def public_key(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from privet.cli.ledgers import existing_ledger, ledger_option
+from privet.cli.ledgers import existing_ledger, ledger_option, written_ledger
 from privet.cli.options import output_options
 from privet.errors import InvalidInput, Refused
 
@@ -43,7 +43,8 @@ def adopt(file: str, where: str | None, as_json: bool) -> None:
     from privet.govern.policy import adopt as sign_in
 
     policy = Policy.load(file)
-    entry = sign_in(existing_ledger(where), policy.text)
+    with written_ledger(where) as ledger:
+        entry = sign_in(ledger, policy.text)
     if as_json:
         print_json({"entry": entry.seq, "digest": policy.digest})
     else:

@@ -408,3 +408,61 @@ def test_a_changed_sketch_is_named(privet: Any, registered: Path, home: Path) ->
     assert privet("dataset", "version", "patients", registered).code == 0
     assert privet("budget", "audit").code == 0
     assert train(privet, registered).code == 0
+
+
+def test_nothing_is_written_to_a_restored_backup_until_it_is_adopted(
+    privet: Any, registered: Path, home: Path, tmp_path: Path
+) -> None:
+    other, leaving = str(tmp_path / "other.db"), tmp_path / "leaving.csv"
+    leaving.write_text("age,city,ill\n20.5,Chur,no\n")
+    leaving.with_suffix(".toml").write_text(SCHEMA)
+    identity = Ledger.open(other).identity
+    key = json.loads(privet("policy", "key", "--out", "anna.key", "--json").out)
+    Path("policy.toml").write_text(POLICY.format(public=key["public"]))
+    restore = restorer(home, tmp_path / "backup")
+    assert train(privet, registered, "0.5").code == 0
+    assert privet("ledger", "verify").code == 0
+    restore()
+    writing = (
+        ("budget", "transfer", "patients", "--to", identity, "--share", "0.5", "--out", "m.json"),
+        ("dataset", "register", "new", leaving, "--budget", "1"),
+        ("dataset", "version", "patients", registered),
+        ("dataset", "forget", "patients", leaving),
+        ("dataset", "forget", "patients", "--all"),
+        ("dataset", "rekey"),
+        ("approve", "0123456", "--key", "anna.key"),
+        ("deny", "0123456", "--key", "anna.key", "--reason", "x"),
+        ("revoke", "0123456", "--key", "anna.key", "--reason", "x"),
+        ("policy", "adopt", "policy.toml"),
+    )
+    for words in writing:
+        refused = privet(*words)
+        assert refused.code == 2 and "older than the one that was seen" in refused.err, words
+        assert "privet ledger adopt" in refused.err
+    assert kinds() == ["dataset.register"] and not Path("m.json").exists()
+    told = privet("ledger", "verify", "--json")
+    assert told.code == 2 and "older than the one that was seen" in told.err
+    assert (told.json["holds"], told.json["as_last_seen"]) == (True, False)
+    assert privet("ledger", "adopt", "--lost", "0.5", "--reason", "disk lost").code == 0
+    assert privet("ledger", "verify", "--json").json["as_last_seen"] is True
+    for words in (*writing[:3], writing[-1]):
+        done = privet(*words)
+        assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize("write", ["transfer", "policy"])
+def test_what_a_command_wrote_is_remembered(
+    privet: Any, registered: Path, home: Path, tmp_path: Path, write: str
+) -> None:
+    identity = Ledger.open(str(tmp_path / "other.db")).identity
+    key = json.loads(privet("policy", "key", "--out", "anna.key", "--json").out)
+    Path("policy.toml").write_text(POLICY.format(public=key["public"]))
+    words = {"transfer": ("budget", "transfer", "patients", "--to", identity, "--out", "m.json"),
+             "policy": ("policy", "adopt", "policy.toml")}[write]
+    restore = restorer(home, tmp_path / "backup")
+    assert privet(*words).code == 0
+    restore()
+    refused = train(privet, registered)
+    assert refused.code == 2 and "older than the one that was seen" in refused.err
+    again = privet(*words)
+    assert again.code == 2 and "older than the one that was seen" in again.err
