@@ -24,7 +24,13 @@ from privet.errors import OutOfBudget, PrivetError, Refused
 from privet.govern.budget.filters import protected
 from privet.govern.budget.pins import Pin, check_pin
 from privet.govern.budget.registry import Registry
-from privet.govern.budget.relatives import overlapping, recognise, register_line, related
+from privet.govern.budget.relatives import (
+    charged,
+    overlapping,
+    recognise,
+    register_line,
+    strangers,
+)
 from privet.govern.budget.sets import View
 from privet.govern.budget.sketch import Sketch
 from privet.govern.budget.spend import (
@@ -92,10 +98,12 @@ class LedgerSteward:
     ) -> str | None:
         """The name under which a source is used: its registered one, or None.
 
-        A registered set that has grown or changed keeps its name and spends its budget.
+        Content decides. A registered set that has grown or changed keeps its name and spends its
+        budget, whatever the source is called.
 
         Args:
-            name: what the caller calls it.
+            name: what the caller calls it: it chooses among sets of exactly this content, and
+                is believed of a set of whose units nothing is known.
 
         Raises:
             Refused: it is no registered set, but shares units with one; it is called by a
@@ -104,31 +112,28 @@ class LedgerSteward:
         """
         view = self.registry.view()
         match = recognise(view, sketch, version)
-        shared = overlapping(view, sketch)
-        if name is not None and name in view.sets:
-            chosen = [name]
-            seen = any(sketch and old.key == sketch.key for old in view.sets[name].sketches)
-            if seen and name not in (*match.names, *shared):
+        known = name is not None and name in view.sets
+        if match.kind == "unknown":
+            if not known:
+                return None
+            assert name is not None
+            if any(sketch and old.key == sketch.key for old in view.sets[name].sketches):
                 raise Refused(f"this source shares no unit with the registered {name!r}",
                               remedy=register_line(f"{name}-2", []))
-        elif match.kind == "unknown":
-            return None
+            chosen: str | None = name
         else:
-            # A parent that has grown holds its children's units as well: it is the parent.
-            chosen = [] if match.kind == "derived" else [
-                one for one in match.names
-                if not any(other in view.holders(one) for other in match.names if other != one)
-            ]
-        if len(chosen) != 1 or not all(related(view, chosen[0], other) for other in shared):
+            chosen = charged(view, match, name)
+        if chosen is None or strangers(view, chosen, sketch):
+            shared = [*(overlapping(view, sketch) or match.names)]
             raise Refused(
                 "this source is not registered, and shares units with registered data sets",
-                value=", ".join(shared or match.names),
-                bound="a registered data set, or one that shares nothing with any",
-                remedy=register_line(name or "NAME", list(shared or match.names)),
+                value=", ".join(shared),
+                bound="a registered data set, or one that shares nothing with others",
+                remedy=register_line(f"{name}-2" if known else name or "NAME", shared),
             )
         if version is not None:
-            self._seen[chosen[0]] = version
-        return chosen[0]
+            self._seen[chosen] = version
+        return chosen
 
     # The four steps of `claims.Steward`
 

@@ -225,7 +225,9 @@ def test_admitted_sources_spend_for_all_who_are_in_them(ledger):
     # A grown parent holds its child; a grown child is the child; a name must cover all.
     assert steward.admit(sketch(ledger, 0, 120), "2") == "patients"
     assert steward.admit(sketch(ledger, 60, 110), "2") == "adults"
-    assert steward.admit(sketch(ledger, 70, 72), "2", name="adults") == "adults"
+    with pytest.raises(Refused, match="shares units with registered") as part:
+        steward.admit(sketch(ledger, 70, 72), "2", name="adults")
+    assert part.value.remedy.startswith("privet dataset register adults-2 FILE --parent")
     for name in ("patients", "staff", "both", None):
         with pytest.raises(Refused, match="shares units with registered") as caught:
             steward.admit(sketch(ledger, 90, 600), "2", name=name)

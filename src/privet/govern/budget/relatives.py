@@ -48,7 +48,32 @@ def recognise(view: View, sketch: Sketch | None, version: str | None) -> Match:
     kind: Literal["changed", "derived", "unknown"]
     kind = "changed" if changed else "derived" if derived else "unknown"
     near = changed or derived
-    return Match(kind, tuple(sorted(near, key=lambda name: (-near[name], name))))
+    # Of two that are as close, the one made from the other: a release spends the budgets of both.
+    return Match(kind, tuple(sorted(
+        near, key=lambda name: (-near[name], -len(view.holders(name)), name)
+    )))
+
+
+def charged(view: View, match: Match, name: str | None) -> str | None:
+    """The set that a source is, by its content; None if it is none.
+
+    Args:
+        name: what the caller calls it: it chooses among exact copies, and decides nothing else.
+    """
+    if match.kind == "exact":
+        if name in match.names:
+            return name
+        every = set(match.names)
+        return next((one for one in match.names if every <= {*view.holders(one)}), None)
+    return match.names[0] if match.kind == "changed" else None
+
+
+def strangers(view: View, name: str, sketch: Sketch | None) -> tuple[str, ...]:
+    """The sets that a version of this set must not share units with, and does."""
+    return tuple(
+        other for other in overlapping(view, sketch)
+        if other != name and (view.disjoint(name, other) or not related(view, name, other))
+    )
 
 
 def require_known_by(view: View, key: str) -> None:
@@ -119,7 +144,7 @@ def existing(view: View, name: str) -> DataSet:
 def register_line(name: str, parents: Sequence[str]) -> str:
     """The line that registers a source as derived from these sets."""
     named = "".join(f" --parent {parent}" for parent in parents)
-    return f"privet dataset register {name} FILE{named}"
+    return f"privet dataset register {name} FILE{named} --budget EPSILON"
 
 
 def check_new(view: View, new: DataSet) -> None:
@@ -128,7 +153,7 @@ def check_new(view: View, new: DataSet) -> None:
         require_known_by(view, new.key)
     if new.name in view.sets:
         raise InvalidInput("a data set of this name is registered already", value=new.name,
-                           remedy=f"privet dataset register {new.name}-2 FILE")
+                           remedy=register_line(f"{new.name}-2", []))
     for parent in new.parents:
         old = existing(view, parent)
         if (old.unit, old.relation) != (new.unit, new.relation):
@@ -153,18 +178,14 @@ def check_relatives(view: View, new: DataSet) -> None:
     if not new.sketches:
         return
     _require_whole(view)
-    for name in overlapping(view, new.sketches[-1]):
-        old = view.sets[name]
-        if name == new.name:
-            continue
-        if view.disjoint(new.name, old.name):
+    for other in strangers(view, new.name, new.sketches[-1]):
+        if view.disjoint(new.name, other):
             raise Refused(
-                f"{new.name!r} and {old.name!r} share units, so they are not disjoint",
-                remedy=register_line(new.name, [old.name]),
+                f"{new.name!r} and {other!r} share units, so they are not disjoint",
+                remedy=register_line(new.name, [other]),
             )
-        if not related(view, new.name, old.name):
-            raise Refused(
-                f"{new.name!r} shares units with the registered {old.name!r}: releases on either "
-                "add up for the persons in both",
-                remedy=register_line(new.name, [*new.parents, old.name]),
-            )
+        raise Refused(
+            f"{new.name!r} shares units with the registered {other!r}: releases on either "
+            "add up for the persons in both",
+            remedy=register_line(new.name, [*new.parents, other]),
+        )
