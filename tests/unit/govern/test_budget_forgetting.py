@@ -171,7 +171,7 @@ def test_a_rotated_hash_key_needs_new_versions(ledger, tmp_path):
     registry = registered(ledger, sketch=sketch(ledger, 0, 50))
     registry.register("staff", unit="row", budget=Budget(1.0), version="1",
                       sketch=sketch(ledger, 100, 150))
-    registry.register("words", unit="row", budget=Budget(1.0), version="1")
+    registry.register("words", unit="row", budget=Budget(1.0), version="words 1")
     old, held = hash_key(ledger), sketch(ledger, 0, 50)
     entry = rotate_hash_key(ledger)
     new = hash_key(ledger)
@@ -194,7 +194,7 @@ def test_a_rotated_hash_key_needs_new_versions(ledger, tmp_path):
     registry.add_version("patients", version="2", sketch=sketch(ledger, 0, 50))
     with pytest.raises(Refused, match="not the one by which"):
         kind(ledger, 900, 999)
-    registry.add_version("staff", version="2", sketch=sketch(ledger, 100, 150))
+    registry.add_version("staff", version="staff 2", sketch=sketch(ledger, 100, 150))
     assert kind(ledger, 0, 51) == "changed"
     assert audit_totals(ledger) == []
     assert verify(ledger).ok

@@ -89,15 +89,48 @@ def test_sets_that_share_units_need_a_parent(ledger):
              "sketch": sketch(ledger, 50, 150)}
     with pytest.raises(Refused) as caught:
         registry.register("half", **given)
-    assert caught.value.remedy == "privet dataset register half FILE --parent patients"
+    assert caught.value.remedy == (
+        "privet dataset register half FILE --parent patients --budget EPSILON"
+    )
     with pytest.raises(Refused, match="not disjoint"):
         registry.register("half", disjoint_from=["patients"], **given)
     registry.register("half", parents=["patients"], **given)
-    registry.register("others", **given | {"sketch": sketch(ledger, 200, 300)})
+    registry.register("others", **given | {"version": "2", "sketch": sketch(ledger, 200, 300)})
     with pytest.raises(Refused, match="shares units"):
-        registry.add_version("others", version="2", sketch=sketch(ledger, 0, 300))
+        registry.add_version("others", version="3", sketch=sketch(ledger, 0, 300))
     with pytest.raises(Refused, match="was made from"):
         registry.register("self", **given, parents=["patients"], disjoint_from=["patients"])
+
+
+def test_content_is_registered_once(ledger):
+    registry = registered(ledger, unit="person")
+    registry.add_version("patients", version="patients 2")
+    size = ledger.head().size
+    for version in ("patients 1", "patients 2"):
+        with pytest.raises(Refused, match="registered already, as 'patients'") as caught:
+            registry.register("again", unit="row", budget=Budget(1.0), version=version)
+        assert "register again FILE --parent patients" in caught.value.remedy
+        assert caught.value.remedy.endswith("--unit person")
+    assert ledger.head().size == size
+    given = {"unit": "person", "budget": Budget(1.0)}
+    registry.register("copy", **given, version="patients 2", parents=["patients"])
+    registry.register("grandchild", **given, version="patients 1", parents=["copy"])
+    with pytest.raises(Refused, match="as 'copy'"):
+        registry.register("sibling", **given, version="patients 2", parents=["patients"])
+
+
+def test_no_version_is_the_content_of_another_set(ledger):
+    registry = registered(ledger)
+    registry.register("b", unit="row", budget=Budget(0.1), version="b 1", parents=["patients"])
+    with pytest.raises(Refused, match="registered already, as 'b'") as caught:
+        registry.add_version("patients", version="b 1")
+    assert "register patients-2 FILE --parent b" in caught.value.remedy
+    assert registry.get("patients").versions == ("patients 1",)
+    registry.add_version("b", version="patients 1")
+    # Under a new hash key, copies are copies again, in either order; so is an old version.
+    registry.add_version("b", version="renamed")
+    registry.add_version("patients", version="renamed")
+    registry.add_version("patients", version="patients 1")
 
 
 def test_a_parent_of_another_unit_or_relation_is_refused(ledger):
@@ -127,10 +160,11 @@ def test_derived_sets_spend_from_all_ancestors(ledger):
 
 def test_siblings_add_up_unless_declared_disjoint(ledger):
     registry = registered(ledger)
-    given = {"unit": "row", "budget": Budget(3.0, 1e-5), "version": "1", "parents": ["patients"]}
-    registry.register("north", **given, sketch=sketch(ledger, 0, 50))
-    registry.register("south", **given, sketch=sketch(ledger, 50, 90), disjoint_from=["north"])
-    registry.register("adults", **given)
+    given = {"unit": "row", "budget": Budget(3.0, 1e-5), "parents": ["patients"]}
+    registry.register("north", **given, version="n", sketch=sketch(ledger, 0, 50))
+    registry.register("south", **given, version="s", sketch=sketch(ledger, 50, 90),
+                      disjoint_from=["north"])
+    registry.register("adults", **given, version="a")
     spend(ledger, "north", 2.0)
     spend(ledger, "south", 2.5)
     assert registry.balance("patients").spent.epsilon == 2.5

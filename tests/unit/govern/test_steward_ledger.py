@@ -210,7 +210,9 @@ def test_sources_are_admitted_by_who_is_in_them(ledger):
     assert steward.admit(sketch(ledger, 200, 300), "new", name="others") is None
     with pytest.raises(Refused) as caught:
         steward.admit(sketch(ledger, 90, 300), "new", name="mixed")
-    assert caught.value.remedy == "privet dataset register mixed FILE --parent patients"
+    assert caught.value.remedy == (
+        "privet dataset register mixed FILE --parent patients --budget EPSILON"
+    )
     with pytest.raises(Refused, match="shares no unit"):
         steward.admit(sketch(ledger, 200, 300), "new", name="patients")
     assert steward.admit(None, None, name="patients") == "patients"
@@ -221,7 +223,8 @@ def test_admitted_sources_spend_for_all_who_are_in_them(ledger):
     given = {"unit": "row", "budget": Budget(1.0, 1e-5), "version": "1"}
     steward.registry.register("adults", **given, parents=["patients"],
                               sketch=sketch(ledger, 50, 100))
-    steward.registry.register("staff", **given, sketch=sketch(ledger, 500, 600))
+    steward.registry.register("staff", **given | {"version": "staff 1"},
+                              sketch=sketch(ledger, 500, 600))
     # A grown parent holds its child; a grown child is the child; a name must cover all.
     assert steward.admit(sketch(ledger, 0, 120), "2") == "patients"
     assert steward.admit(sketch(ledger, 60, 110), "2") == "adults"

@@ -13,6 +13,7 @@ from privet.govern.budget.payload import count, payload_of, text
 from privet.govern.budget.planning import Planned, PlanRow, plan
 from privet.govern.budget.relatives import (
     Match,
+    check_copies,
     check_new,
     check_relatives,
     existing,
@@ -73,8 +74,9 @@ class Registry:
 
         Raises:
             InvalidInput: the name is taken or malformed, or a named set is not there.
-            Refused: units are shared with a set that is no parent; unit or relation differ from
-                a parent's; a set declared disjoint is not.
+            Refused: the content is registered already, under whatever unit, as a set that is no
+                parent; units are shared with one that is none; unit or relation differ from a
+                parent's; a set declared disjoint is not.
         """
         payload = payload_of(
             name, unit=unit, budget=budget, version=version, rows=rows, units=units,
@@ -110,8 +112,8 @@ class Registry:
 
         Raises:
             InvalidInput: no such set.
-            Refused: it now shares units with a set that it was declared disjoint from, or that
-                is no relative of it.
+            Refused: it is now the content of another set that it was not made from; or it shares
+                units with a set that it was declared disjoint from, or that is no relative.
         """
         sealed = Sealed.of(name, text("version", version), sketch) if sketch else None
         payload = {"name": name, "version": text("version", version), "rows": count(rows=rows),
@@ -120,6 +122,7 @@ class Registry:
         def work(transaction: Transaction) -> Entry:
             view = advance(self._view, transaction.connection)
             old = existing(view, name)
+            check_copies(view, replace(old, version=version))
             if sketch:
                 check_relatives(view, replace(old, sketches=(sketch,)))
             entry = transaction.append(VERSION, payload)

@@ -170,7 +170,28 @@ def check_new(view: View, new: DataSet) -> None:
         if other in view.holders(new.name):
             raise Refused("a set cannot be disjoint from what it was made from", value=other,
                           remedy=register_line(new.name, new.parents))
+    check_copies(view, new)
     check_relatives(view, new)
+
+
+def check_copies(view: View, new: DataSet) -> None:
+    """Refuse content that is registered already, but for what the set was made from.
+
+    Sets that were copies of one another may stay so: a new hash key names both anew.
+    """
+    spent = view.holders(new.name)
+    before = set(view.sets[new.name].versions) - {new.version}
+    for old in view.sets.values():
+        copied = old.name not in spent and new.version in old.versions
+        if copied and before.isdisjoint(old.versions):
+            raise Refused(
+                f"this content is registered already, as {old.name!r}: a second budget would "
+                "promise its persons less",
+                value=new.name, bound="content that is registered once, or its set as parent",
+                remedy=register_line(
+                    new.name if new.seq == 0 else f"{new.name}-2", [*new.parents, old.name]
+                ) + f" --unit {old.unit}",
+            )
 
 
 def check_relatives(view: View, new: DataSet) -> None:
