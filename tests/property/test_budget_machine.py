@@ -121,7 +121,7 @@ class BudgetMachine(RuleBasedStateMachine):
         purposes = None if cap is None else {"care": Budget(cap / 10, 0.0),
                                              "research": Budget(tenths / 10, 0.0)}
         Registry(self.ledgers[at]).register(
-            name, unit="row", budget=Budget(tenths / 10, 0.0), version="1", parents=parents,
+            name, unit="row", budget=Budget(tenths / 10, 0.0), version=f"{name} 1", parents=parents,
             disjoint_from=apart, purposes=purposes,
         )
         twin.limit[name] = Fraction(tenths)
