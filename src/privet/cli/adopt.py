@@ -86,7 +86,7 @@ def _epsilon(text: str) -> float:
         found = math.nan
     if not 0 <= found < math.inf:
         raise InvalidBudget("--lost is no epsilon", value=text, bound="0 <= epsilon < inf",
-                            remedy="--lost 0")
+                            remedy="--lost EPSILON   # what was spent meanwhile")
     return found
 
 

@@ -96,7 +96,7 @@ def plan(
     each = chance(release_delta) or 1e-8
     planned = [_planned(text, each) for text in releases]
     if epsilon is not None:
-        whole: Budget = Budget(number(epsilon), chance(delta) or 1e-6, composition)
+        whole: Budget = Budget(number(epsilon, "--budget 3"), chance(delta) or 1e-6, composition)
     else:
         whole = _left(Registry(existing_ledger(where)).balance(str(name)))
     rows = lay_out(whole, planned)
@@ -219,8 +219,8 @@ def _planned(text: str, delta: float) -> Planned:
         raise InvalidInput("--release holds something that is no number", value=text,
                            bound="WHAT:EPSILON[:TIMES[:SENSITIVITY]]",
                            remedy='--release "monthly counts:0.1:12:1"') from None
-    return Planned(what=parts[0], epsilon=number(parts[1]), delta=delta, times=times,
-                   sensitivity=sensitivity)
+    return Planned(what=parts[0], delta=delta, times=times, sensitivity=sensitivity,
+                   epsilon=number(parts[1], '--release "monthly counts:0.1:12:1"'))
 
 
 def _left(balance: Balance) -> Budget:

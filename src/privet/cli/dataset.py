@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -50,8 +51,8 @@ def _file_options(ask: Any) -> Any:
               help="How releases add up: basic takes any; gaussian takes only Gaussian noise on "
               "every unit, and ten equal releases then cost about three times one.")
 @click.option("--unit", metavar="COLUMN",
-              help="The column whose equal values are one person. Default: the schema's, or each "
-              "row is one.")
+              help="The column whose equal values are one person, or row: each row is one. "
+              "Default: the schema's, or row.")
 @click.option("--purpose", "purposes", multiple=True, metavar="NAME=EPSILON",
               help="A purpose with its own cap within the budget; other purposes are then "
               "refused. May be repeated.")
@@ -92,7 +93,7 @@ def register(
         raise InvalidInput("the file holds no rows", value=file, bound="at least one row",
                            remedy="a file with a line for each row below its header")
     promised = _budget(epsilon, delta, composition, units)
-    caps = dict(_cap(text, promised) for text in purposes)
+    caps = _caps(purposes, promised)
     with written_ledger(where, begin=True) as ledger:
         facts = _fingerprint(ledger, data)
         entry = Registry(ledger).register(
@@ -133,8 +134,7 @@ def version(
     with written_ledger(where) as ledger:
         registry = Registry(ledger)
         known = registry.get(name)
-        unit = None if known.unit == "row" else known.unit
-        data = _data(file, schema_file, table, query, unit)
+        data = _data(file, schema_file, table, query, known.unit)
         rows, units = data.sizes()
         facts = _fingerprint(ledger, data)
         entry = registry.add_version(name, rows=rows, units=units, **facts)
@@ -183,8 +183,7 @@ def forget(
         if file is None:
             entry: Entry | None = registry.erase_sketch(name)
         else:
-            unit = None if known.unit == "row" else known.unit
-            data = _data(file, schema_file, table, query, unit)
+            data = _data(file, schema_file, table, query, known.unit)
             entry = registry.forget(name, *unit_bytes(data))
     if as_json:
         print_json({"name": name, "entry": None if entry is None else entry.seq})
@@ -271,8 +270,11 @@ def _data(
     data = open_data(Source(file, None, schema_file, table, query))
     if unit is None or unit == data.schema.unit.name:
         return data
-    data.require(unit)
-    named = Unit(unit, max_rows=data.schema.unit.max_rows)
+    if unit == "row":
+        named = Unit(declared=True)
+    else:
+        data.require(unit)
+        named = Unit(unit, max_rows=data.schema.unit.max_rows)
     return data.with_schema(replace(data.schema, unit=named))
 
 
@@ -289,14 +291,22 @@ def _budget(epsilon: str, delta: str | None, composition: Any, units: int) -> Bu
 
     found = chance(delta)
     # A delta of 1 / units would allow the release of one person in the clear.
-    return Budget(budget(epsilon), 0.99 / max(units, 2) if found is None else found, composition)
+    whole = budget(epsilon, "--budget 3")
+    return Budget(whole, 0.99 / max(units, 2) if found is None else found, composition)
 
 
-def _cap(text: str, whole: Budget) -> tuple[str, Budget]:
+def _caps(texts: tuple[str, ...], whole: Budget) -> dict[str, Budget]:
     from dataclasses import replace
 
-    name, equals, epsilon = text.partition("=")
-    if not equals or not name.strip():
-        raise InvalidInput("--purpose names no cap", value=text, bound="NAME=EPSILON",
-                           remedy=f"--purpose {name or 'research'}=1")
-    return name.strip(), replace(whole, epsilon=budget(epsilon))
+    found: dict[str, Budget] = {}
+    for text in texts:
+        name, equals, epsilon = (part.strip() for part in text.partition("="))
+        line = f"--purpose {shlex.quote((name or 'research') + '=1')}"
+        if not equals or not name:
+            raise InvalidInput("--purpose names no cap", value=text, bound="NAME=EPSILON",
+                               remedy=line)
+        if name in found:
+            raise InvalidInput("a purpose has one cap, and this one is given twice", value=name,
+                               bound="each purpose once", remedy=line)
+        found[name] = replace(whole, epsilon=budget(epsilon, line))
+    return found

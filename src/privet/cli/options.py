@@ -133,13 +133,13 @@ def _between(parts: list[str]) -> str:
     return " beside one of its commas" if any(parts) else ""
 
 
-def budget(text: str) -> float:
-    """Read one privacy budget.
+def budget(text: str, remedy: str = "--epsilon 1") -> float:
+    """Read one privacy budget; the remedy begins with the option that takes it.
 
     Raises:
         InvalidBudget: it is no finite number above 0.
     """
-    return positive(epsilon=_number(text, "--epsilon", "--epsilon 1"), remedy="--epsilon 1")
+    return positive(epsilon=_number(text, remedy.split()[0], remedy), remedy=remedy)
 
 
 def chance(text: str | None) -> float | None:

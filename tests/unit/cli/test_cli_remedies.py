@@ -109,3 +109,73 @@ def test_a_constant_target_is_exchanged_by_an_option(privet: Any, patients: Path
     done = privet("train", patients, "--schema", "same.toml", "--protect", "plain", "--out",
                   "m.safetensors", "--target", "age")  # fmt: skip
     assert done.code == 0, done.err
+
+
+@pytest.fixture
+def registered(privet: Any, patients: Path, schema: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """`patients` with a budget of epsilon 1."""
+    monkeypatch.setenv("PRIVET_HOME", str(patients.parent / "home"))
+    done = privet("dataset", "register", "patients", patients, "--budget", "1", "--delta", "1e-3")
+    assert done.code == 0, done.err
+    return patients
+
+
+def remedy(done: Any) -> str:
+    """The line that a refusal says to write."""
+    assert done.code == 2
+    found = re.search(r"write: (.+)", done.err)
+    assert found is not None, done.err
+    return found[1]
+
+
+def test_the_line_for_a_derived_set_registers_it(privet: Any, registered: Path) -> None:
+    part = registered.parent / "part.csv"
+    part.write_text("\n".join(registered.read_text().splitlines()[:30]) + "\n")
+    part.with_suffix(".toml").write_text(SCHEMA)
+    line = remedy(train(privet, part))
+    named = {"NAME": "part", "FILE": str(part), "EPSILON": "0.5"}
+    assert privet(*words(line, **named)).code == 0
+    again = remedy(privet(*words(line, **named)))
+    assert again == "privet dataset register part-2 FILE --budget EPSILON"
+
+
+def test_what_still_fits_is_said_in_options(privet: Any, registered: Path) -> None:
+    line = remedy(privet("train", registered, "--epsilon", "2", "--delta", "1e-4", "--out", "m.st"))
+    assert line.startswith("--epsilon 1.0 --delta 0.001   # the most that fits")
+
+
+def test_a_row_is_a_unit_that_can_be_named(privet: Any, registered: Path) -> None:
+    lines = [line.split(",") for line in registered.read_text().splitlines()]
+    visits = registered.parent / "visits.csv"
+    visits.write_text("".join(
+        f"{'id' if number == 0 else number // 2},{','.join(cells)}\n"
+        for number, cells in enumerate(lines)))
+    visits.with_suffix(".toml").write_text(
+        SCHEMA + '\n[unit]\ncolumn = "id"\nmax_rows = 3\n[columns.id]\nkind = "identifier"\n')
+    register = ("dataset", "register", "visits", visits, "--budget", "1", "--delta", "1e-3")
+    asked = privet(*register, "--parent", "patients")
+    assert "--unit row" in remedy(asked)
+    done = privet(*register, "--parent", "patients", "--unit", "row", "--json")
+    assert done.code == 0, done.err
+    assert (done.json["unit"], done.json["units"]) == ("row", done.json["rows"])
+    version = privet("dataset", "version", "visits", visits, "--json")
+    assert version.code == 0 and version.json["units"] == done.json["units"]
+
+
+@pytest.mark.parametrize(("asked", "line"), [
+    (("dataset", "register", "x", "patients.csv", "--budget", "nan"), "--budget 3"),
+    (("dataset", "register", "x", "patients.csv", "--budget", "much"), "--budget 3"),
+    (("dataset", "register", "x", "patients.csv", "--budget", "1", "--purpose", "a b=nan"),
+     "--purpose 'a b=1'"),
+    (("dataset", "register", "x", "patients.csv", "--budget", "1", "--purpose", "a=5",
+      "--purpose", "a=0.1"), "--purpose a=1"),
+    (("budget", "plan", "--budget", "nan", "--release", "m:1"), "--budget 3"),
+    (("budget", "plan", "--budget", "3", "--release", "m:nan"),
+     '--release "monthly counts:0.1:12:1"'),
+    (("ledger", "adopt", "--lost", "nan", "--reason", "x"),
+     "--lost EPSILON   # what was spent meanwhile"),
+])  # fmt: skip
+def test_a_number_that_is_none_is_mended_at_its_own_option(
+    privet: Any, registered: Path, asked: tuple[str, ...], line: str
+) -> None:
+    assert remedy(privet(*asked)) == line

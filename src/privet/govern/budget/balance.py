@@ -167,9 +167,9 @@ def out_of_budget(
         return OutOfBudget(f"the budget of {holder!r} was moved to another ledger",
                            remedy="spend there, or have a share of it moved back")
     if epsilon > 0:
-        remedy = f"epsilon={epsilon!r}, delta={delta!r}  # the most that fits"
+        remedy = f"epsilon={epsilon!r}, delta={delta!r}   # the most that fits"
     else:
-        remedy = f"privet budget show {holder}  # nothing is left that one claim could use"
+        remedy = f"privet budget show {holder}   # nothing is left that one claim could use"
     return OutOfBudget(
         f"too little budget is left for {whose}",
         value=f"{noun} {wanted.loss:.6g}, delta {wanted.delta:.3g}",

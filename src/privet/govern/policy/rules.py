@@ -77,7 +77,8 @@ def registered(policy: Policy, case: Case) -> Decision | None:
     name = case.request.data_set or "NAME"
     known = "" if case.facts.version is None else f" in version {case.facts.version!r}"
     return no(f"the data set {name!r} is not registered{known}",
-              f"privet dataset register {name} FILE")  # fmt: skip
+              f"privet dataset version {name} FILE" if known else
+              f"privet dataset register {name} FILE --budget EPSILON")  # fmt: skip
 
 
 def allowed_action(policy: Policy, case: Case) -> Decision | None:
