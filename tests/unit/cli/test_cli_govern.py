@@ -466,3 +466,23 @@ def test_what_a_command_wrote_is_remembered(
     assert refused.code == 2 and "older than the one that was seen" in refused.err
     again = privet(*words)
     assert again.code == 2 and "older than the one that was seen" in again.err
+
+
+def test_a_gone_ledger_is_told_and_nothing_is_taken_into_the_next(
+    privet: Any, registered: Path, home: Path, tmp_path: Path
+) -> None:
+    other = str(tmp_path / "other.db")
+    privet("dataset", "register", "others", registered, "--budget", "1", "--ledger", other)
+    for path in home.glob("ledger.*"):
+        path.unlink()
+    for asked in (("dataset", "list"), ("policy", "adopt", "policy.toml")):
+        Path("policy.toml").write_text(POLICY.format(public="ab" * 32))
+        gone = privet(*asked)
+        assert gone.code == 2 and "one was used before" in gone.err, gone.err
+    moved = privet("budget", "transfer", "others", "--to", Ledger.open().identity, "--ledger",
+                   other, "--out", "moved.json", "--json").json
+    assert privet("policy", "adopt", "policy.toml").code == 2
+    assert privet("budget", "import", "moved.json", "--key-id", moved["key"]).code == 0
+    assert "another ledger" in privet("dataset", "version", "others", registered).err
+    assert privet("ledger", "adopt", "--lost", "0.2", "--reason", "lost").code == 0
+    assert privet("dataset", "version", "others", registered).code == 0

@@ -179,3 +179,15 @@ def test_a_number_that_is_none_is_mended_at_its_own_option(
     privet: Any, registered: Path, asked: tuple[str, ...], line: str
 ) -> None:
     assert remedy(privet(*asked)) == line
+
+
+def test_changed_data_run_under_a_policy_once_they_are_a_version(
+    privet: Any, adopted: Any
+) -> None:
+    data = adopted("")
+    data.write_text(data.read_text() + data.read_text().splitlines()[1] + "\n")
+    line = remedy(train(privet, data))
+    assert line == "privet dataset version patients FILE"
+    assert privet(*words(line, FILE=str(data))).code == 0
+    done = train(privet, data)
+    assert done.code == 0, done.err
