@@ -242,7 +242,7 @@ def _witness(ledger: Any, record: dict[str, Any], out: str | None) -> dict[str, 
 def _facts(entry: Entry) -> dict[str, Any]:
     return {"entry": entry.seq, "time": entry.time, "kind": entry.kind, "key": entry.key,
             "commitment": entry.commitment.hex(), "redacted": entry.redacted,
-            "payload": entry.payload}
+            "altered": not entry.opens(), "payload": entry.payload if entry.opens() else None}
 
 
 def _whole(entry: Entry) -> dict[str, Any]:

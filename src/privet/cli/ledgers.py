@@ -144,6 +144,8 @@ def summary(entry: Entry) -> str:
     """What an entry says, in a few words."""
     if entry.redacted:
         return "redacted"
+    if not entry.opens():
+        return "ALTERED: see privet ledger verify"
     payload = entry.payload or {}
     request = payload.get("request")
     if isinstance(request, dict):

@@ -115,3 +115,16 @@ def test_no_ledger_no_file_no_json_end_in_words(privet: Any, where: Path, tmp_pa
     assert privet("ledger", "verify", "--receipt", str(tmp_path / "none.json")).code == 2
     (tmp_path / "odd.json").write_text("[1]")
     assert privet("ledger", "cosign", str(tmp_path / "odd.json")).code == 2
+
+
+def test_a_changed_payload_decides_nothing_and_is_shown_as_changed(
+    privet: Any, where: Path
+) -> None:
+    change(where, "UPDATE payloads SET text = replace(text, 'patients', 'patienten')")
+    assert "ALTERED" in privet("ledger", "list").out
+    found = json.loads(privet("ledger", "list", "--json").out)["entries"]
+    assert [entry["altered"] for entry in found] == [False, True, True, False]
+    for words in (("budget", "audit"), ("dataset", "list"), ("ledger", "show", "2"),
+                  ("report", "--format", "ropa", "--out", "r.html")):
+        done = privet(*words)
+        assert done.code == 2 and "privet ledger verify" in done.err, words

@@ -96,7 +96,7 @@ def import_budget(ledger: Ledger, record: dict[str, Any], *, key: str) -> Entry:
     """
     receipt = Receipt.from_json(record)
     wrong = check_receipt(receipt, key=key)
-    payload = receipt.entry.payload
+    payload = None if wrong else receipt.entry.payload
     if wrong or receipt.entry.kind != OUT or payload is None:
         raise Refused("the record of the moved budget does not hold: "
                       + ("; ".join(wrong) or "it is about something else"),

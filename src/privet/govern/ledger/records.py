@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from privet.errors import InvalidInput
+from privet.errors import InvalidInput, Refused
 from privet.govern.ledger.canonical import DIGEST_BYTES, canonical, commitment, framed, parse
 
 _ENTRY = b"privet ledger entry 1"
@@ -65,9 +65,16 @@ class Entry:
 
     @property
     def payload(self) -> dict[str, Any] | None:
-        """What was recorded; None once redacted."""
+        """What was recorded; None once redacted.
+
+        Raises:
+            Refused: it is not what the entry committed to, so nothing is decided by it.
+        """
         if self.text is None:
             return None
+        if not self.opens():
+            raise Refused(f"the payload of entry {self.seq} was changed after it was written",
+                          remedy="privet ledger verify   # names all that was changed")
         body: dict[str, Any] = parse(self.text)["body"]
         return body
 
