@@ -7,7 +7,8 @@ import re
 import shlex
 
 _OPTIONS = frozenset(
-    {"epsilon", "delta", "seeds", "model", "purpose", "release", "query", "table", "target"}
+    {"epsilon", "delta", "seeds", "model", "purpose", "release", "query", "share", "table",
+     "target"}
 )
 """Arguments that are options of the same name."""
 _CALLS = frozenset({"arguments", "privet.read", "pv.Private"})

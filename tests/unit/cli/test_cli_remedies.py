@@ -172,6 +172,8 @@ def test_a_row_is_a_unit_that_can_be_named(privet: Any, registered: Path) -> Non
     (("budget", "plan", "--budget", "nan", "--release", "m:1"), "--budget 3"),
     (("budget", "plan", "--budget", "3", "--release", "m:nan"),
      '--release "monthly counts:0.1:12:1"'),
+    (("budget", "transfer", "patients", "--to", "0" * 32, "--share", "2", "--out", "m.json"),
+     "--share all"),
     (("ledger", "adopt", "--lost", "nan", "--reason", "x"),
      "--lost EPSILON   # what was spent meanwhile"),
 ])  # fmt: skip
