@@ -116,7 +116,8 @@ def _begin(path: Path, entries: int) -> float:
     for number in range(_SETS):
         ids = (f"{number}/{person}".encode() for person in range(5000))
         registry.register(
-            f"set{number}", unit="row", budget=budget, version="1", sketch=Sketch.of(key, ids)
+            f"set{number}", unit="row", budget=budget, version=f"{number}.1",
+            sketch=Sketch.of(key, ids),
         )
     filled = fill(ledger, entries)
     ledger.close()

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from privet.cli.ledgers import existing_ledger, ledger_option, read_receipt
+from privet.cli.ledgers import ledger_option, read_receipt, written_ledger
 from privet.cli.options import output_options
 from privet.errors import Refused
 
@@ -43,16 +43,18 @@ def report(
     from privet.govern.report import Organisation, report_json
     from privet.govern.report import report as write
 
-    file, ledger = writable(out), existing_ledger(where)
+    file = writable(out)
     chosen: dict[str, Any] = {
         "organisation": None if organisation is None else Organisation.load(organisation),
         "data_set": data_set,
         "model": int(model) if model is not None and model.isdecimal() else model,
     }
-    write_text(file, write(ledger, kind, **chosen))
-    ledger.append("report", {"format": kind, "data_set": data_set})
-    if as_json:
-        print_json(report_json(ledger, kind, **chosen))
+    with written_ledger(where) as ledger:
+        write_text(file, write(ledger, kind, **chosen))
+        ledger.append("report", {"format": kind, "data_set": data_set})
+        facts = report_json(ledger, kind, **chosen) if as_json else None
+    if facts is not None:
+        print_json(facts)
     else:
         say(f"Report: {file}")
 
