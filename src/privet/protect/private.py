@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,9 +17,6 @@ from privet.entropy import Stream, reproducible_stream, secret_stream
 from privet.errors import InvalidBudget, MissingBounds, Refused, fraction, one_of, positive, whole
 from privet.protect.base import Facts, Model, Outcome, Plan, Protection, Rows, Watch
 from privet.protect.fits import FitCount
-
-_SETTINGS = ("epsilon", "delta", "insecure_seed", "clip", "steps", "step_size", "sampling_rate",
-             "expected_units", "fits")
 
 
 @dataclass(frozen=True)
@@ -76,11 +73,11 @@ class Private(Protection):
     _cloned: bool = field(default=False, kw_only=True, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for name in _SETTINGS:
+        for setting in fields(self):
             # A saved model writes them as JSON, which knows no numbers of NumPy.
-            value = getattr(self, name)
+            value = getattr(self, setting.name)
             if isinstance(value, np.generic):
-                object.__setattr__(self, name, value.item())
+                object.__setattr__(self, setting.name, value.item())
         positive(epsilon=self.epsilon, remedy="pv.Private(epsilon=1.0)")
         if self.delta is not None:
             fraction(delta=self.delta, remedy="pv.Private(epsilon=1.0, delta=1e-6)")

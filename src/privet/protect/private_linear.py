@@ -83,7 +83,7 @@ def plan(
     if share > 0:
         mean = Gaussian(1 / (mu * math.sqrt(share)), fits, what="sum of features")
         events.insert(0, mean)
-    most = MOST * units if private.relation == "add-remove" else units
+    most = most_units(private.relation, units)
     for event, size in ((events[0], facts.features), (events[-1], draws_of_a_step)):
         check_grid(size=size, noise_multiplier=event.noise_multiplier, count=most)
     record = {
@@ -113,7 +113,8 @@ def run(
     units = units_of(rows, stream)
     step(watch, 0, 2, "private training")
     *before, noise_multiplier = settings["noise_multipliers"]
-    public, most = settings["units"], most_units(settings)
+    public = settings["units"]
+    most = most_units(settings["relation"], public)
     centre = private_mean(units, box, before[0], settings, stream) if before else box.origin
     step(watch, 1, 2, "private training")
     noise = gaussian_noise(
@@ -137,10 +138,9 @@ def run(
     return Outcome(params=params, steps=chosen.steps)
 
 
-def most_units(settings: dict[str, Any]) -> int | None:
-    """Public upper bound on the units present where their number is secret, else None."""
-    most: int = MOST * settings["units"]
-    return most if settings["relation"] == "add-remove" else None
+def most_units(relation: str, units: int) -> int:
+    """Public upper bound on the units present; `units` is a guess where their number is secret."""
+    return MOST * units if relation == "add-remove" else units
 
 
 def private_mean(
@@ -153,8 +153,9 @@ def private_mean(
     """(d,) the mean of the units' rows, released with Gaussian noise and kept in the box."""
     from privet.dp.mechanisms import release
 
-    public, most = settings["units"], most_units(settings)
-    check_grid(size=len(box.low), noise_multiplier=noise_multiplier, count=most or len(units.x))
+    public = settings["units"]
+    most = most_units(settings["relation"], public)
+    check_grid(size=len(box.low), noise_multiplier=noise_multiplier, count=most)
     total = release(
         linear.mean_sum(units, box, most_units=most),
         scale=box.radius * noise_multiplier,

@@ -13,7 +13,7 @@ from privet.dp.sampling import exact_rate
 from privet.dp.stochastic_defaults import StochasticSettings, stochastic_settings
 from privet.entropy import Stream
 from privet.protect.base import Facts, Model, Outcome, Rows, Watch, step
-from privet.protect.private_linear import MOST, box_of, most_units, private_mean, units_of
+from privet.protect.private_linear import box_of, most_units, private_mean, units_of
 
 if TYPE_CHECKING:
     from privet.protect.private import Private
@@ -50,7 +50,7 @@ def plan(
         relation=private.relation,
         beside=before,
     )
-    most = MOST * units if private.relation == "add-remove" else units
+    most = most_units(private.relation, units)
     training.gradient_bound(parameters, most, settings, noise)
     for event in before:
         check_grid(size=facts.features, noise_multiplier=event.noise_multiplier, count=most)
@@ -101,7 +101,7 @@ def run(
             model.loss,
             model.l2,
             normaliser=settings["units"],
-            most_units=most_units(settings) or settings["units"],
+            most_units=most_units(settings["relation"], settings["units"]),
         ),
         start,
         settings=chosen,
