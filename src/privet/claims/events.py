@@ -8,8 +8,8 @@ can add to the released sum, as Euclidean norm.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from privet.errors import InvalidInput, one_of, positive, whole
 
@@ -73,28 +73,8 @@ class PoissonGaussian(Gaussian):
 
 Event = Gaussian | PoissonGaussian
 
-_KINDS: dict[str, type[Gaussian]] = {"gaussian": Gaussian, "poisson-gaussian": PoissonGaussian}
-
-
-def event_to_json(event: Event) -> dict[str, Any]:
-    """A JSON-compatible dict that `event_from_json` reads back to an equal value."""
-    kind = next(name for name, cls in _KINDS.items() if type(event) is cls)
-    return {"kind": kind, **asdict(event)}
-
-
-def event_from_json(record: Any) -> Event:
-    """The event that `event_to_json` wrote.
-
-    Raises:
-        InvalidInput: an unknown kind, or fields that are missing, unknown or out of range.
-    """
-    if not isinstance(record, dict):
-        raise InvalidInput("a release is a JSON object", value=type(record).__name__)
-    cls = _KINDS[one_of(tuple(_KINDS), kind=record.get("kind"))]
-    given = {name: value for name, value in record.items() if name != "kind"}
-    strange = sorted(set(given) - {field.name for field in fields(cls)})
-    if strange:
-        raise InvalidInput("unknown fields in a release", value=strange)
-    if "noise_multiplier" not in given:
-        raise InvalidInput("a release without its noise", bound="noise_multiplier")
-    return cls(**given)
+EVENT_KINDS: dict[str, type[Gaussian]] = {
+    "gaussian": Gaussian,
+    "poisson-gaussian": PoissonGaussian,
+}
+"""The kinds of releases by their names in JSON."""

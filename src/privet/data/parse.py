@@ -6,7 +6,8 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from privet.claims.events import Event, event_from_json
+from privet.claims.events import Event
+from privet.claims.serial import event_from_json
 from privet.data.columns import ORIGINS
 from privet.data.tomlfile import heading
 from privet.data.types import BoundsClaim, Unit

@@ -28,7 +28,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from privet.claims.events import event_to_json
+from privet.claims.serial import event_to_json
 from privet.data.columns import Column, parse_column
 from privet.data.names import unknown_column
 from privet.data.parse import KEYS, parse_claim, parse_origin, parse_target, parse_unit
