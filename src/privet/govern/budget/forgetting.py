@@ -75,7 +75,7 @@ def forget(ledger: Ledger, name: str, ids: Iterable[bytes]) -> Entry | None:
         return _replace(transaction, FORGET, {"name": name}, instead) if instead else None
 
     entry = ledger.atomically(work)
-    sketches.scrub(ledger)
+    ledger.scrub()
     return entry
 
 
@@ -97,7 +97,7 @@ def erase(ledger: Ledger, name: str) -> Entry:
         return _replace(transaction, FORGET, facts, dict.fromkeys(data_set.roots))
 
     entry = ledger.atomically(work)
-    sketches.scrub(ledger)
+    ledger.scrub()
     return entry
 
 
@@ -125,7 +125,7 @@ def rotate_hash_key(ledger: Ledger) -> Entry:
 
     entry = ledger.atomically(work)
     os.replace(waiting, path)
-    sketches.scrub(ledger)
+    ledger.scrub()
     return entry
 
 

@@ -16,7 +16,6 @@ import sqlalchemy as sa
 from privet.entropy import secret_stream
 from privet.errors import InvalidInput
 from privet.govern.budget.sketch import Sketch
-from privet.govern.ledger import Ledger
 from privet.govern.ledger.canonical import SALT_BYTES, commitment, framed
 
 _DOMAIN = b"privet sketch 1"
@@ -117,17 +116,6 @@ def strays(connection: sa.Connection, roots: Mapping[int, str]) -> Iterator[int]
         for seq in connection.execute(_SEQS).scalars():
             if seq not in roots:
                 yield seq
-
-
-def scrub(ledger: Ledger) -> None:
-    """Empty SQLite's write-ahead log, where what was erased would live on."""
-    with ledger.reading() as connection:
-        engine = connection.engine
-    if engine.dialect.name == "sqlite":
-        with engine.connect() as bare:
-            raw = bare.connection.dbapi_connection
-            assert raw is not None
-            raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def _there(connection: sa.Connection) -> bool:

@@ -192,8 +192,12 @@ class Ledger:
             return transaction.append_own(REDACTED, {"entry": seq, "reason": reason, **facts})
 
         done = self.atomically(work)
-        self._store.checkpoint()
+        self.scrub()
         return done
+
+    def scrub(self) -> None:
+        """Empty SQLite's write-ahead log, where what was deleted would live on."""
+        self._store.checkpoint()
 
     def add_cosignature(self, cosignature: Cosignature) -> Entry:
         """Keep another party's signature on a head of this ledger, as an entry.

@@ -6,11 +6,8 @@ Jinja2 escapes all of it, and a content security policy in the file forbids scri
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import datetime
-from functools import lru_cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from privet.errors import Refused
@@ -26,14 +23,10 @@ from privet.govern.policy.rules import Case, Rule
 from privet.govern.policy.terms import Terms
 
 if TYPE_CHECKING:
-    from jinja2 import Template
 
     from privet.govern.ledger.ledger import Ledger
 
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-"""Characters that HTML or UTF-8 cannot hold."""
-_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
-"""Characters that would turn around the sentence that a name stands in."""
+_PACKAGE = "privet.govern.policy"
 
 
 def page(ledger: Ledger, request_entry: Entry, *, now: datetime | None = None) -> str:
@@ -43,6 +36,8 @@ def page(ledger: Ledger, request_entry: Entry, *, now: datetime | None = None) -
         Refused: the ledger has adopted no policy, or it says nothing about the data set; the
             entry is no request for approval, or its digest is not that of what it asks for.
     """
+    from privet.govern.report import look  # which knows policies, too
+
     policy = Policy.from_ledger(ledger)
     if policy is None:
         raise Refused("the ledger has adopted no policy", remedy=ADOPT)
@@ -54,8 +49,10 @@ def page(ledger: Ledger, request_entry: Entry, *, now: datetime | None = None) -
     payload = request_entry.payload or {}
     job = str(payload["job"])
     checks = _checks(policy, case)
-    text = _template().render(
-        css=_css(),
+    return look.fill(
+        "page.html.j2",
+        package=_PACKAGE,
+        own=look.safe(look.beside("page.css", _PACKAGE)),
         title=words.what_runs(case.request.action, str(case.request.data_set)),
         summary=_summary(ledger, case, request_entry),
         state=_state(policy, case, checks),
@@ -74,7 +71,6 @@ def page(ledger: Ledger, request_entry: Entry, *, now: datetime | None = None) -
         commands=[rules.approve_line(job), f'privet deny {job} --key FILE --reason "..."'],
         made=_made(policy, ledger, request_entry, job),
     )
-    return _UNPRINTABLE.sub("\ufffd", _TURNING.sub("", text))
 
 
 def _summary(ledger: Ledger, case: Case, entry: Entry) -> list[tuple[str, str]]:
@@ -229,25 +225,3 @@ def _made(policy: Policy, ledger: Ledger, entry: Entry, job: str) -> list[tuple[
 
 def _day(time: str) -> str:
     return f"{datetime.fromisoformat(time):%d %B %Y, %H:%M} UTC"
-
-
-@lru_cache(maxsize=1)
-def _template() -> Template:
-    from jinja2 import Environment, StrictUndefined
-
-    room = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return room.from_string(_beside("page.html.j2"))
-
-
-def _css() -> Any:
-    from markupsafe import Markup
-
-    from privet.govern.report.look import beside
-
-    return Markup(beside("look.css") + _beside("page.css"))
-
-
-def _beside(name: str) -> str:
-    return files("privet.govern.policy").joinpath(name).read_text(encoding="utf-8")

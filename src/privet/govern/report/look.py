@@ -23,9 +23,12 @@ _TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 """Characters that would turn around the sentence that a name stands in."""
 
 
-def fill(name: str, **values: Any) -> str:
-    """The text of a page from the template of that name."""
-    text = _template(name).render(css=safe(beside("look.css")), **values)
+OWN = "privet.govern.report"
+
+
+def fill(name: str, *, package: str = OWN, **values: Any) -> str:
+    """The text of a page from a package's template of that name."""
+    text = _template(name, package).render(css=safe(beside("look.css")), **values)
     return _UNPRINTABLE.sub("\ufffd", _TURNING.sub("", text))
 
 
@@ -36,9 +39,9 @@ def safe(text: str) -> Any:
     return Markup(text)
 
 
-def beside(name: str) -> str:
-    """The text of a file of this package."""
-    return files("privet.govern.report").joinpath(name).read_text(encoding="utf-8")
+def beside(name: str, package: str = OWN) -> str:
+    """The text of a file of a package, by default of this one."""
+    return files(package).joinpath(name).read_text(encoding="utf-8")
 
 
 def pinned(script: str) -> str:
@@ -48,10 +51,10 @@ def pinned(script: str) -> str:
 
 
 @lru_cache(maxsize=4)
-def _template(name: str) -> Template:
+def _template(name: str, package: str) -> Template:
     from jinja2 import Environment, StrictUndefined
 
     room = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    return room.from_string(beside(name))
+    return room.from_string(beside(name, package))
