@@ -123,7 +123,7 @@ def _wanted(
         if asking.request is None:
             raise
     assert asking.request is not None
-    return asking.request, steward.ledger, requester()  # type: ignore[attr-defined]  # a LedgerSteward
+    return asking.request, steward.ledger, requester()
 
 
 def _act_options(ask: Command) -> Command:

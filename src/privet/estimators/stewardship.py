@@ -22,7 +22,6 @@ from privet.data.columns import Column
 from privet.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from privet.claims import Steward
     from privet.data.source import Source
     from privet.govern.budget import Match, Sketch
     from privet.govern.ledger import Ledger
@@ -34,7 +33,7 @@ _STRENGTH = ("unknown", "derived", "changed", "exact")
 
 def stewarded(
     data: Dataset, whole: Callable[[], Source] | None = None
-) -> tuple[Dataset, Steward | None]:
+) -> tuple[Dataset, LedgerSteward | None]:
     """The data under their registered name, with their steward; None for data not registered.
 
     Args:
@@ -50,7 +49,7 @@ def stewarded(
     return (data, None) if name is None else (replace(data, name=name), steward)
 
 
-def admission(source: Source, name: str | None = None) -> tuple[str | None, Steward | None]:
+def admission(source: Source, name: str | None = None) -> tuple[str | None, LedgerSteward | None]:
     """The registered name of a source and its steward; (None, None) if it is not registered.
 
     Raises:
@@ -61,7 +60,7 @@ def admission(source: Source, name: str | None = None) -> tuple[str | None, Stew
 
 def _admission(
     source: Callable[[], Source], name: str | None
-) -> tuple[str | None, Steward | None]:
+) -> tuple[str | None, LedgerSteward | None]:
     ledger = kept_ledger()
     if ledger is None:
         return None, None
