@@ -51,23 +51,26 @@ def adopt(
     from privet.cli.console import print_json, say
     from privet.govern.budget import Registry
     from privet.govern.budget import adopt as sign_in
-    from privet.govern.budget.heads import conflict, remember
-    from privet.govern.budget.pins import outstanding
+    from privet.govern.budget.heads import conflicts, remember
 
     epsilon, ledger = _epsilon(lost), existing_ledger(where)
-    pinned = conflict(ledger)
-    if pinned is None:
+    pinned = conflicts(ledger)
+    if not pinned:
         raise Refused("this ledger is the one that was last seen here, grown: there is nothing to "
                       "adopt", value=ledger.address, remedy="privet ledger verify")
     registry = Registry(ledger)
     chosen = _chosen(ledger, registry, pinned, names, epsilon)
     key = None if owner_key is None else load_key(owner_key)
-    entries = {
-        item.name: sign_in(ledger, item.name, pinned, key if item.owner_key else None,
-                           lost=_spent(item, epsilon), reason=reason).seq
-        for item in chosen
-    }
-    left = outstanding(ledger, pinned) or ()
+    entries: dict[str, int] = {}
+    for name, given_up in chosen.items():
+        item = registry.get(name)
+        gone = _spent(item, epsilon)
+        for one in given_up:
+            entry = sign_in(ledger, name, one, key if item.owner_key else None, lost=gone,
+                            reason=reason)
+            entries.setdefault(name, entry.seq)
+            gone = None  # it is taken once, however many heads are given up
+    left = _waiting(ledger, pinned) or {}
     if not left:
         remember(ledger)
     if as_json:
@@ -90,26 +93,39 @@ def _epsilon(text: str) -> float:
     return found
 
 
-def _chosen(
-    ledger: Ledger, registry: Registry, pinned: Pin, names: tuple[str, ...], epsilon: float
-) -> list[DataSet]:
-    """The sets to adopt for, checked together before anything is written."""
+def _waiting(ledger: Ledger, pinned: tuple[Pin, ...]) -> dict[str, list[Pin]] | None:
+    """By set, the heads that its owner has not given up yet; None if there are no sets."""
     from privet.govern.budget.pins import outstanding
 
-    waiting = outstanding(ledger, pinned)
+    found: dict[str, list[Pin]] = {}
+    for one in pinned:
+        names = outstanding(ledger, one)
+        if names is None:
+            return None
+        for name in names:
+            found.setdefault(name, []).append(one)
+    return found
+
+
+def _chosen(
+    ledger: Ledger, registry: Registry, pinned: tuple[Pin, ...], names: tuple[str, ...],
+    epsilon: float,
+) -> dict[str, list[Pin]]:
+    """The sets to adopt for and the heads to give up, checked before anything is written."""
+    waiting = _waiting(ledger, pinned)
     if waiting is None:
         raise Refused("this ledger has no registered data set, so there is no budget from which "
                       "what was spent meanwhile could be taken", value=ledger.address,
                       remedy="privet dataset register NAME FILE --budget EPSILON")
     if not names and epsilon and len(waiting) > 1:
-        line = f"privet ledger adopt {waiting[0]} --lost {epsilon:g} --reason TEXT"
+        line = f"privet ledger adopt {next(iter(waiting))} --lost {epsilon:g} --reason TEXT"
         raise InvalidInput("what was spent of which data set is not said",
                            bound=f"one of {', '.join(waiting)}", remedy=line)
     for name in names:
         if registry.get(name).name not in waiting:
             raise InvalidInput("the ledger was adopted for this data set already", value=name,
                                bound=f"one of {', '.join(waiting)}")
-    return [registry.get(name) for name in dict.fromkeys(names or waiting)]
+    return {name: waiting[name] for name in names or waiting}
 
 
 def _spent(item: DataSet, epsilon: float) -> Budget | None:

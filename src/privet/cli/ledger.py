@@ -100,15 +100,15 @@ def show(entry: int, where: str | None, as_json: bool) -> None:
 def verify_entries(where: str | None, receipt_file: str | None, as_json: bool) -> None:
     """Check every entry, payload, hash and signature; name the first that does not hold.
 
-    It must also be the ledger that was last used here, grown: not a restored backup, nor
-    another one. Ends with exit code 0 only if all holds.
+    It must also be the ledger that was last used here, grown: not an older copy, wherever it
+    lies, nor another one. Ends with exit code 0 only if all holds.
 
     \b
     Example:
       privet ledger verify --receipt last-month.json
     """
     from privet.cli.console import print_json, say
-    from privet.govern.budget.heads import check, conflict
+    from privet.govern.budget.heads import check, conflicts
     from privet.govern.ledger import verify
 
     receipt = None if receipt_file is None else read_receipt(receipt_file)
@@ -121,7 +121,7 @@ def verify_entries(where: str | None, receipt_file: str | None, as_json: bool) -
                     "redacted": verdict.redacted, "breaks": list(verdict.breaks),
                     "backwards": list(verdict.backwards),
                     "against_receipt": receipt is not None,
-                    "as_last_seen": conflict(ledger) is None if verdict.ok else None})
+                    "as_last_seen": not conflicts(ledger) if verdict.ok else None})
     if not verdict.ok:
         raise Refused(str(verdict), remedy="a backup from before, and the last receipts")
     if not as_json:

@@ -55,7 +55,7 @@ def existing_ledger(where: str | None) -> Ledger:
 
 @contextmanager
 def written_ledger(where: str | None, *, begin: bool = False) -> Iterator[Ledger]:
-    """The ledger to write to: the one last seen there, grown; its new head is remembered after.
+    """The ledger to write to: as last seen, and grown; its new head is remembered after.
 
     What an older copy still holds as left may be spent already, so nothing must leave it, be
     allowed or be registered in it until its owner has adopted it.
@@ -67,16 +67,15 @@ def written_ledger(where: str | None, *, begin: bool = False) -> Iterator[Ledger
 
     Raises:
         InvalidInput: see `existing_ledger`.
-        Refused: the ledger is older, a fork, or another one than was last seen there.
+        Refused: the ledger is older than last seen, a fork, or another one than was seen there.
         Unavailable: its head cannot be remembered.
     """
-    from privet.govern.budget.heads import conflict, remember
+    from privet.govern.budget.heads import conflicts, remember
     from privet.govern.budget.pins import outstanding
     from privet.govern.ledger import Ledger
 
     ledger = Ledger.open(where) if begin else existing_ledger(where)
-    known = conflict(ledger) if begin else None
-    if known is not None and outstanding(ledger, known) is None:
+    if begin and any(outstanding(ledger, known) is None for known in conflicts(ledger)):
         yield ledger
         return
     remember(ledger)  # before anything is written, also to see that it can be
