@@ -14,6 +14,7 @@ import pytest
 from privet.govern.ledger import Ledger, Receipt, SigningKey, check
 from privet.govern.ledger.canonical import framed
 from privet.govern.ledger.receipt import check_head
+from privet.govern.policy import adopt_organisation
 from privet.govern.report import Organisation, receipt_page, report
 from tests.browser.chromium import chromium
 from tests.browser.test_page import INKS, OVERFLOW, contrast
@@ -348,10 +349,10 @@ def pages(folder: Path, **names: str) -> dict[str, str]:
     text = next(iter(names.values()), "readmission")
     quoted = json.dumps("x" + "".join(c for c in text if c.isprintable()))
     toml = ORGANISATION.replace('"General Hospital"', quoted).replace('"ward managers"', quoted)
-    organisation = Organisation.parse(toml.encode())
+    adopt_organisation(ledger, Organisation.parse(toml.encode()).text)
     return {
-        "card": report(ledger, "card", organisation=organisation),
-        "ropa": report(ledger, "ropa", organisation=organisation),
+        "card": report(ledger, "card"),
+        "ropa": report(ledger, "ropa"),
         "receipt": receipt_page(ledger.receipt(8, size=15), ledger.receipt(9, size=15)),
     }
 

@@ -6,50 +6,64 @@ import json
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from privet.cli.ledgers import ledger_option, read_receipt, written_ledger
 from privet.cli.options import output_options
-from privet.errors import Refused
+from privet.errors import InvalidInput, Refused
 
 
-@click.command("report", short_help="Write a model card or a record of processing.")
-@click.option("--format", "kind", type=click.Choice(["card", "ropa"]), required=True,
+@click.group("report", invoke_without_command=True,
+             short_help="Write a model card or a record of processing.")
+@click.option("--format", "kind", type=click.Choice(["card", "ropa"]),
               help="card: a model card of one training. ropa: the record of processing that GDPR "
               "Art. 30 asks for.")
-@click.option("--out", required=True, metavar="FILE", help="The HTML file to write.")
+@click.option("--out", metavar="FILE", help="The HTML file to write.")
 @click.option("--organisation", metavar="FILE",
-              help="TOML file with what the ledger cannot know: controller, contacts, legal "
-              "bases, recipients. Without it, these are marked as not evidenced.")
+              help="Check that this organisation file is the adopted one. Reports show the "
+              "adopted one in any case; without one, what it would say is marked as not "
+              "evidenced.")
 @click.option("--data-set", metavar="NAME", help="Only what concerns this data set.")
 @click.option("--model", metavar="ENTRY",
               help="Only the training that this entry commits. Default of a card: the newest.")
 @ledger_option
 @output_options
+@click.pass_context
 def report(
-    kind: str, out: str, organisation: str | None, data_set: str | None, model: str | None,
-    where: str | None, as_json: bool,
+    ctx: click.Context, kind: str | None, out: str | None, organisation: str | None,
+    data_set: str | None, model: str | None, where: str | None, as_json: bool,
 ) -> None:
     """Write a document whose every statement names the entry that supports it.
 
-    What the record does not hold is marked "not evidenced", never invented. That a report was
-    written is an entry, too: a policy may ask for it.
+    What the record does not hold is marked "not evidenced", never invented. What the ledger
+    cannot know (controller, contacts, legal bases, recipients) stands in an organisation file,
+    which is adopted once. That a report was written is an entry, too: a policy may ask for it.
 
     \b
     Example:
-      privet report --format ropa --organisation organisation.toml --out ropa.html
+      privet report adopt organisation.toml
+      privet report --format ropa --out ropa.html
     """
+    if ctx.invoked_subcommand is not None:
+        _no_options(ctx)
+        return
+    if kind is None or out is None:
+        raise InvalidInput("which report is to be written, and where to, is not said",
+                           bound="--format and --out", remedy="privet report --format card --out "
+                           "card.html")
     from privet.cli.console import print_json, say
     from privet.cli.files import writable, write_text
     from privet.govern.report import Organisation, report_json
     from privet.govern.report import report as write
 
-    file = writable(out)
+    file = writable(out, reads=(organisation,))
     chosen: dict[str, Any] = {
-        "organisation": None if organisation is None else Organisation.load(organisation),
         "data_set": data_set,
         "model": int(model) if model is not None and model.isdecimal() else model,
     }
     with written_ledger(where) as ledger:
+        if organisation is not None:
+            Organisation.load(organisation).require_adopted(ledger, name=organisation)
         write_text(file, write(ledger, kind, **chosen))
         ledger.append("report", {"format": kind, "data_set": data_set})
         facts = report_json(ledger, kind, **chosen) if as_json else None
@@ -57,6 +71,43 @@ def report(
         print_json(facts)
     else:
         say(f"Report: {file}")
+
+
+def _no_options(ctx: click.Context) -> None:
+    """Options before a subcommand would be lost."""
+    for name in ctx.params:
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise InvalidInput(f"this option is not of 'privet report {ctx.invoked_subcommand}'",
+                               value=name, bound="its own options, behind it",
+                               remedy=f"privet report {ctx.invoked_subcommand} --help")
+
+
+@report.command("adopt", short_help="Sign the organisation file into the ledger.")
+@click.argument("file")
+@click.option("--owner-key", metavar="FILE",
+              help="The owner's key file, where the adopted policy names the owner's key.")
+@ledger_option
+@output_options
+def adopt(file: str, owner_key: str | None, where: str | None, as_json: bool) -> None:
+    """Sign the organisation file FILE with the ledger's key; reports show it from then on.
+
+    It says what the ledger cannot know: controller, contacts, purposes with their legal bases,
+    recipients and time limits. Each run is recorded with the digest of the file that was adopted
+    at its time, and a report says which runs were made under an older one.
+
+    \b
+    Example:
+      privet report adopt organisation.toml
+    """
+    from privet.cli.policy import load_key, tell_adopted
+    from privet.govern.policy import adopt_organisation
+    from privet.govern.report import Organisation
+
+    text = Organisation.load(file).text
+    key = None if owner_key is None else load_key(owner_key)
+    with written_ledger(where) as ledger:
+        entry = adopt_organisation(ledger, text, key)
+    tell_adopted(entry, as_json=as_json)
 
 
 @click.command("verify-receipt", short_help="Check a receipt offline; write a page that does.")

@@ -12,6 +12,7 @@ from privet.cli.options import output_options
 from privet.errors import InvalidInput, Refused
 
 if TYPE_CHECKING:
+    from privet.govern.ledger import Entry
     from privet.govern.policy import Pending, Policy
 
 
@@ -38,17 +39,24 @@ def adopt(file: str, where: str | None, as_json: bool) -> None:
     Example:
       privet policy adopt policy.toml
     """
-    from privet.cli.console import print_json, say
     from privet.govern.policy import Policy
     from privet.govern.policy import adopt as sign_in
 
     policy = Policy.load(file)
     with written_ledger(where) as ledger:
         entry = sign_in(ledger, policy.text)
+    tell_adopted(entry, as_json=as_json)
+
+
+def tell_adopted(entry: Entry, *, as_json: bool) -> None:
+    """Say which entry adopted which text."""
+    from privet.cli.console import print_json, say
+
+    digest = (entry.payload or {})["digest"]
     if as_json:
-        print_json({"entry": entry.seq, "digest": policy.digest})
+        print_json({"entry": entry.seq, "digest": digest})
     else:
-        say(f"Adopted as entry {entry.seq}; digest {policy.digest}.")
+        say(f"Adopted as entry {entry.seq}; digest {digest}.")
 
 
 @command.command("show", short_help="Show the policy that counts.")

@@ -18,6 +18,7 @@ from privet.govern.budget.sets import IN
 from privet.govern.facts import Charge, DataSet, End, Fact, Move, Record, Ruling, Run, Source
 from privet.govern.ledger.canonical import canonical
 from privet.govern.ledger.records import Entry, Head
+from privet.govern.policy.adoption import ADOPTED, ORGANISATION
 
 T = TypeVar("T")
 KINDS = (
@@ -29,7 +30,8 @@ KINDS = (
     "run.commit",
     "run.release",
     "run.forfeit",
-    "policy.adopt",
+    ADOPTED,
+    ORGANISATION.entry,
     "approval.request",
     "approval.grant",
     "approval.deny",
@@ -170,7 +172,7 @@ class _Reader:
             "dataset.version": self._grow,
             "run.decide": self._decide,
             "run.reserve": self._reserve,
-            "policy.adopt": self._adopt,
+            ADOPTED: self._adopt,
         }
 
     def take(self, entry: Entry) -> None:
@@ -189,6 +191,8 @@ class _Reader:
                 self.accounts.uncounted.append(seq)
         elif entry.kind in MOVES:
             self._move(seq, entry.kind, body)
+        elif entry.kind == ORGANISATION.entry:
+            return  # its signature is checked, and its text read, where it is shown
         elif entry.kind in self._steps:
             self._steps[entry.kind](seq, body)
         elif entry.kind.startswith("approval."):
@@ -269,6 +273,7 @@ class _Reader:
                 requester=_fact(body, "requester", str, seq),
                 parameters=_fact(request, "parameters", dict, seq),
                 environment=_fact(body, "environment", dict, seq),
+                organisation=_fact(body, "organisation", str, seq),
                 approvals=tuple(item for item in listed if type(item) is int),
             )
         )

@@ -70,6 +70,7 @@ class Run:
         decided: entry of the decision that granted the same request.
         guarantee, cost: as committed; None if absent, redacted or of another release.
         figures: numbers recorded with the commit, by name.
+        organisation: digest of the organisation file that was adopted when it was reserved.
         approvals: entries that the reservation names as its approvals.
         unreadable: entries whose claim this release cannot read.
     """
@@ -85,6 +86,7 @@ class Run:
     requester: Fact[str] | None = None
     parameters: Fact[dict[str, Any]] | None = None
     environment: Fact[dict[str, Any]] | None = None
+    organisation: Fact[str] | None = None
     approvals: tuple[int, ...] = ()
     guarantee: Fact[Guarantee] | None = None
     cost: Fact[Cost] | None = None

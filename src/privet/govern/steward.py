@@ -44,6 +44,7 @@ from privet.govern.budget.spend import (
     settle,
     spend_of,
 )
+from privet.govern.policy.adoption import adopted_digest, organisation_digest
 from privet.govern.consent import Consent, Policy
 from privet.govern.ledger import Ledger, Transaction
 
@@ -162,6 +163,7 @@ class LedgerSteward:
         token = secret_stream("privet reservation").read(16).hex()
         payload = {
             "token": token,
+            **self._texts(),
             "request": self._plain(view, request),
             "requester": self._requester,
             "environment": self._environment,
@@ -225,7 +227,12 @@ class LedgerSteward:
             "requester": self._requester,
             "granted": decision.granted,
             "reason": decision.reason,
-            "policy": None if self._policy is None else self._policy.digest,
+            **self._texts(),
+    def _texts(self) -> dict[str, str | None]:
+        """Digests of the texts that count now: the policy, and the organisation file."""
+        policy = adopted_digest(self.ledger) if self._policy is None else self._policy.digest
+        return {"policy": policy, "organisation": organisation_digest(self.ledger)}
+
         })
 
     def _decision(self, view: View, request: Request) -> Decision:

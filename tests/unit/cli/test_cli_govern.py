@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from privet.govern.ledger import Ledger, verify
+from privet.govern.report.organisation import EXAMPLE as ORGANISATION
 from tests.unit.cli.cli_helpers import SCHEMA, rows
 
 DELTA = ("--delta", "1e-4")
@@ -188,6 +189,33 @@ def test_reports_and_receipts_are_written(privet: Any, registered: Path) -> None
     forged = privet("verify-receipt", "r.json")
     assert forged.code == 2 and "does not hold" in forged.err
     assert privet("verify-receipt", "r.json", "--json").code == 2
+
+
+def test_reports_show_the_adopted_organisation_file(
+    privet: Any, registered: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(privet, registered)
+    Path("organisation.toml").write_text(ORGANISATION)
+    ropa = ("report", "--format", "ropa", "--out", "ropa.html")
+    for _ in range(2):
+        refused = privet(*ropa, "--organisation", "organisation.toml")
+        assert refused.code == 2 and "write: privet report adopt organisation.toml" in refused.err
+        assert not Path("ropa.html").exists()
+        Path("organisation.toml").write_text(ORGANISATION.replace("General", "St. Mary"))
+        assert privet("report", "adopt", "organisation.toml").code == 0
+        Path("organisation.toml").write_text(ORGANISATION)
+    assert privet("report", "adopt", "organisation.toml", "--json").json["entry"] == 8
+    train(privet, registered)
+    assert privet(*ropa, "--organisation", "organisation.toml").code == 0
+    page = Path("ropa.html").read_text()
+    assert "General Hospital" in page and "St. Mary Hospital" not in page
+    assert "1 run made when none was adopted" in page
+    assert "1 run made under the text that is shown here" in page
+    assert privet("report").code == 2
+    lost = privet("report", "--out", "ropa.html", "adopt", "organisation.toml")
+    assert lost.code == 2 and "privet report adopt --help" in lost.err
+    monkeypatch.setenv("PRIVET_LEDGER", str(Ledger.open().address))
+    assert privet("report", "adopt", "organisation.toml").code == 0, "no option was given"
 
 
 def test_a_budget_moves_once(privet: Any, registered: Path, tmp_path: Path) -> None:

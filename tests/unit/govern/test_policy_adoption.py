@@ -5,8 +5,12 @@ from __future__ import annotations
 import pytest
 
 from privet.errors import InvalidInput, Refused
+from privet.govern.budget import Budget, Registry
 from privet.govern.ledger import Ledger, SigningKey, rotate_key
-from privet.govern.policy import Policy, adopt, sign
+from privet.govern.policy import Policy, adopt, adopt_organisation, sign
+from privet.govern.policy.adoption import ORGANISATION, adopted_organisation, organisation_digest
+from privet.govern.report import Organisation
+from privet.govern.steward import LedgerSteward
 from tests.unit.govern.policies import PEOPLE, ledger_with, policy_of, text_of, wish
 
 
@@ -149,3 +153,69 @@ def test_age_of_a_model_is_that_of_its_run(ledger):
     for seq, granted in ((commit.seq, True), (commit.seq - 1, False), (999, False), (True, False)):
         request = wish(action="predict", parameters={"columns": [], "model_entry": seq})
         assert policy.decide(request, requester="Cy", ledger=ledger).granted is granted
+
+
+FILE = '[controller]\nname = "Hospital"\ncontact = "dpo@hospital.example"\n'
+
+
+def test_each_decision_and_reservation_names_both_texts(tmp_path):
+    ledger = Ledger.open(tmp_path / "l.db")
+    Registry(ledger).register("patients", unit="patient", units=500, columns=["age", "city"],
+                              version="v1", budget=Budget(3.0, 1e-5))
+    ledger.append("report", {"format": "card", "data_set": "patients"})
+    adopt(ledger, text_of())
+
+    def entries(kind):
+        return [entry.payload for entry in ledger.entries(kind=kind)]
+
+    steward = LedgerSteward(ledger, requester="Cy", policy=Policy.from_ledger(ledger))
+    assert steward.decide(wish()).granted
+    steward.release(steward.reserve(wish()))
+    adopt_organisation(ledger, FILE)
+    steward.reserve(wish())
+    digest = ORGANISATION.digest(FILE)
+    (decided,), (before, after) = entries("run.decide"), entries("run.reserve")
+    assert {p["policy"] for p in (decided, before, after)} == {policy_of().digest}
+    assert (decided["organisation"], before["organisation"]) == (None, None)
+    assert after["organisation"] == digest == organisation_digest(ledger)
+
+
+def test_an_organisation_file_counts_once_the_ledgers_key_signed_it(ledger):
+    given = Organisation.parse(FILE.encode())
+    with pytest.raises(Refused, match="differs") as caught:
+        given.require_adopted(ledger, name="our file.toml")
+    assert caught.value.remedy == "privet report adopt 'our file.toml'"
+    entry = adopt_organisation(ledger, given.text)
+    given.require_adopted(ledger)
+    assert Organisation.from_ledger(ledger).adopted == entry.seq
+    own = ledger.keyring.current(ledger.keys)
+    other = FILE.replace("Hospital", "Insurer")
+    forged = {"text": other, "digest": ORGANISATION.digest(other), "signer": own.id}
+    # A signature on another kind of text, and none at all.
+    for signature in (own.sign(b"x" + ORGANISATION.message(other)), b""):
+        ledger.append("organisation.adopt", forged | {"signature": signature.hex()})
+        assert organisation_digest(ledger) == given.digest
+    with pytest.raises(Refused, match="differs"):
+        Organisation.parse(other.encode()).require_adopted(ledger)
+    ledger.redact(entry.seq, "the officer has left")
+    assert organisation_digest(ledger) is None and Organisation.from_ledger(ledger) is None
+
+
+def test_the_owners_key_signs_where_the_policy_names_it(ledger):
+    before = adopt_organisation(ledger, FILE)
+    owner, thief = SigningKey.generate(), SigningKey.generate()
+    adopt(ledger, f'owner_key = "{owner.public.hex()}"\n' + text_of())
+    assert adopted_organisation(ledger).seq == before.seq, "it was not asked for then"
+    for key in (None, thief):
+        with pytest.raises(Refused, match="owner's key") as caught:
+            adopt_organisation(ledger, FILE, key)
+        assert "--owner-key FILE" in caught.value.remedy
+    new = FILE.replace("Hospital", "Clinic")
+    own = ledger.keyring.current(ledger.keys)
+    ledger.append("organisation.adopt", {
+        "text": new, "digest": ORGANISATION.digest(new), "signer": own.id,
+        "signature": own.sign(ORGANISATION.message(new)).hex(), "owner_key": thief.id,
+        "owner_signature": thief.sign(ORGANISATION.message(new)).hex()})
+    assert adopted_organisation(ledger).seq == before.seq, "the ledger's key alone does not do"
+    entry = adopt_organisation(ledger, new, owner)
+    assert adopted_organisation(ledger).seq == entry.seq

@@ -10,7 +10,8 @@ import pytest
 
 from privet.errors import InvalidInput, Refused
 from privet.govern.ledger import Ledger
-from privet.govern.report import Organisation, receipt_page, report, report_json
+from privet.govern.policy import adopt_organisation
+from privet.govern.report import receipt_page, report, report_json
 from tests.unit.govern.ledgers import sql
 from tests.unit.govern.recorded import ORGANISATION, payloads, record, written
 from tests.unit.govern.test_evidence import Without
@@ -28,8 +29,10 @@ MITCHELL = [
     "Caveats and recommendations",
 ]
 ARTICLE_30 = {
-    "a": ["Controller", "Joint controllers", "Representative", "Data-protection officer"],
-    "b": ["Purpose", "Description", "Legal basis", "Processing recorded"],
+    "a": ["Controller", "Joint controllers", "Representative", "Data-protection officer",
+          "Organisation file"],
+    "b": ["Purpose", "Description", "Legal basis", "Processing recorded",
+          "Organisation file of the runs"],
     "c": [
         "Categories of data subjects",
         "Categories of personal data",
@@ -62,8 +65,11 @@ def ledger(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def organisation():
-    return Organisation.parse(ORGANISATION.encode())
+def declared(tmp_path_factory):
+    """The same ledger with the organisation file adopted, as entry 17."""
+    found = record(tmp_path_factory.mktemp("declared") / "l.db")
+    adopt_organisation(found, ORGANISATION)
+    return found
 
 
 def lines(found):
@@ -79,9 +85,10 @@ def said(found, term):
 
 
 @pytest.mark.parametrize("kind", ["card", "ropa"])
-@pytest.mark.parametrize("declared", [True, False])
-def test_every_statement_says_what_supports_it(ledger, organisation, kind, declared):
-    found = report_json(ledger, kind, organisation=organisation if declared else None)
+@pytest.mark.parametrize("which", ["ledger", "declared"])
+def test_every_statement_says_what_supports_it(request, kind, which):
+    ledger = request.getfixturevalue(which)
+    found = report_json(ledger, kind)
     assert json.loads(json.dumps(found)) == found
     there = {item["seq"]: item for item in found["entries"]}
     for seq, item in there.items():
@@ -96,7 +103,7 @@ def test_every_statement_says_what_supports_it(ledger, organisation, kind, decla
             assert (item["text"] is None) == (item["support"] == "missing")
             assert bool(item["entries"]) == (item["support"] == "ledger"), term
             assert set(item["entries"]) <= set(there)
-    assert kinds == {"ledger", "head", "missing"} | ({"declared"} if declared else set())
+    assert kinds == {"ledger", "head", "missing"} | ({which} - {"ledger"})
 
 
 @pytest.mark.parametrize("kind", ["card", "ropa"])
@@ -114,8 +121,8 @@ def test_the_four_answers_come_first(ledger, kind):
     assert found["answers"][-1]["statements"][-1]["support"] == "head"
 
 
-def test_a_card_has_the_sections_of_mitchell_and_others(ledger, organisation):
-    found = report_json(ledger, "card", organisation=organisation)
+def test_a_card_has_the_sections_of_mitchell_and_others(declared):
+    found = report_json(declared, "card")
     assert [section["title"] for section in found["sections"]] == MITCHELL
     assert found["title"] == "logistic on patients"
     assert [item["text"] for item in said(found, "accuracy")] == ["0.81, between 0.79 and 0.83"]
@@ -126,8 +133,8 @@ def test_a_card_has_the_sections_of_mitchell_and_others(ledger, organisation):
     assert said(found, "Caveats of the claim")[0]["text"] == "none beyond the assumptions above"
 
 
-def test_a_record_has_the_letters_of_article_30(ledger, organisation):
-    found = report_json(ledger, "ropa", organisation=organisation)
+def test_a_record_has_the_letters_of_article_30(declared):
+    found = report_json(declared, "ropa")
     first, *rows = found["sections"]
     letters = {g["letter"]: [line["term"] for line in g["lines"]] for g in first["groups"]}
     assert letters == {"a": ARTICLE_30["a"]}
@@ -144,21 +151,53 @@ def test_a_record_has_the_letters_of_article_30(ledger, organisation):
     assert said(found, "Refusals and approvals")[0]["entries"] == [14]
 
 
-def test_a_part_for_each_data_set_and_purpose(tmp_path, organisation):
+def test_a_part_for_each_data_set_and_purpose(tmp_path):
     more = payloads(data="visits", purpose="planning")[:1] + payloads(purpose="teaching")[6:7]
     ledger = written(tmp_path / "l.db", payloads()[:3] + more)
-    found = report_json(ledger, "ropa", organisation=organisation)
+    adopt_organisation(ledger, ORGANISATION)
+    found = report_json(ledger, "ropa")
     assert [section["title"] for section in found["sections"][1:]] == [
         "patients: readmission",
         "patients: teaching",
         "visits: planning",
     ]
-    only = report_json(ledger, "ropa", organisation=organisation, data_set="visits")
+    only = report_json(ledger, "ropa", data_set="visits")
     assert [section["title"] for section in only["sections"][1:]] == [
         "visits: planning",
         "no data set recorded: readmission",
     ], "a purpose that is only declared is listed as such"
     assert said(only, "Processing recorded")[0]["support"] == "missing"
+
+
+def test_runs_under_another_organisation_file_are_told(tmp_path):
+    """Each run names the digest of the file that was adopted when it was reserved."""
+    ledger = record(tmp_path / "l.db")
+    old = adopt_organisation(ledger, ORGANISATION.replace("General", "Small"))
+    reserve = payloads()[6][1] | {"organisation": old.payload["digest"]}
+    ledger.append("run.reserve", reserve | {"token": "t4"})
+    new = adopt_organisation(ledger, ORGANISATION)
+    ledger.append("run.reserve",
+                  reserve | {"token": "t5", "organisation": new.payload["digest"]})
+    found = report_json(ledger, "ropa")
+    assert found["organisation"] == new.payload["digest"]
+    assert found["title"] == "General Hospital"
+    assert said(found, "Organisation file")[0]["entries"] == [new.seq]
+    told = {item["text"].split(" SHA")[0]: item["entries"]
+            for item in said(found, "Organisation file of the runs")}
+    assert told == {
+        "3 runs made when none was adopted: what is declared here was declared later": [8, 10, 12],
+        "1 run made under an older text, not shown here:": [old.seq + 1],
+        "1 run made under the text that is shown here": [new.seq + 1],
+    }
+
+
+def test_a_redacted_organisation_file_declares_nothing(tmp_path):
+    ledger = record(tmp_path / "l.db")
+    entry = adopt_organisation(ledger, ORGANISATION)
+    ledger.redact(entry.seq, "the officer has left")
+    found = report_json(ledger, "ropa")
+    assert found["organisation"] is None
+    assert {item["seq"] for item in found["entries"] if item["redacted"]} == {entry.seq}
 
 
 GONE = {
@@ -252,9 +291,9 @@ class Page(HTMLParser):
 
 
 @pytest.mark.parametrize("kind", ["card", "ropa"])
-def test_html_says_what_json_says(ledger, organisation, kind):
-    text = report(ledger, kind, organisation=organisation)
-    page, found = Page(text), report_json(ledger, kind, organisation=organisation)
+def test_html_says_what_json_says(declared, kind):
+    text = report(declared, kind)
+    page, found = Page(text), report_json(declared, kind)
     assert len(page.ids) == len(set(page.ids))
     assert {link.removeprefix("#") for link in page.links} <= set(page.ids)
     assert {f"entry-{item['seq']}" for item in found["entries"]} == {
@@ -263,7 +302,7 @@ def test_html_says_what_json_says(ledger, organisation, kind):
     assert "script" not in page.tags
     missing = sum(s["support"] == "missing" for _, part in lines(found) for s in part)
     assert len(re.findall(r'<p><span class="missing">not evidenced', text)) >= missing > 0
-    assert report(ledger, kind, organisation=organisation) == text, "no clock, no chance"
+    assert report(declared, kind) == text, "no clock, no chance"
     if kind == "ropa":
         letters = re.findall(r'data-letter="(\w)"', text)
         assert letters == list("abcdefg")

@@ -8,7 +8,7 @@ their own (`request`, `approve`, `deny`, `revoke`); `page` shows a request to th
 from __future__ import annotations
 
 from privet.govern.policy.acts import Act
-from privet.govern.policy.adoption import adopt, sign
+from privet.govern.policy.adoption import adopt, adopt_organisation, sign
 from privet.govern.policy.approvals import Pending, approve, deny, pending, request, revoke
 from privet.govern.policy.facts import Facts
 from privet.govern.policy.job import job_digest
@@ -28,6 +28,7 @@ __all__ = [
     "Purpose",
     "Terms",
     "adopt",
+    "adopt_organisation",
     "approve",
     "deny",
     "evaluate",

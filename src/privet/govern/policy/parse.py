@@ -42,7 +42,8 @@ EXAMPLES = {
 }
 TOP = {
     "owner": 'owner = "St. Mary\'s Hospital"',
-    "ledger": 'ledger = "..."   # 32 hex digits: privet ledger show',
+    "owner_key": 'owner_key = "..."   # 64 hex digits: privet policy key --out owner.key',
+    "ledger": 'ledger = "..."   # 32 hex digits: privet ledger list',
     "approvers": '[approvers]\n         "Anna Berg" = "..."   # her public key, 64 hex digits',
     "default": "[default]",
     "data_sets": "[data_sets.NAME]",
@@ -93,6 +94,9 @@ def parse(source: str) -> Content:
     base = {} if default is None else _table(default, "default", TOP["default"])
     return Content(
         owner=text(content.get("owner"), Where("the policy", "owner", TOP["owner"])),
+        owner_key=None if "owner_key" not in content else _public(
+            content["owner_key"], Where("the policy", "owner_key", TOP["owner_key"])
+        ),
         ledger=_identity(content.get("ledger")),
         approvers=approvers,
         default=None if default is None else _terms(base, "[default]", approvers),

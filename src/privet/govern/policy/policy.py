@@ -112,6 +112,7 @@ class Policy:
         return {
             "digest": self.digest,
             "owner": content.owner,
+            "owner_key": content.owner_key.hex() if content.owner_key else None,
             "ledger": content.ledger,
             "approvers": {person.name: person.public.hex() for person in content.approvers},
             "default": content.default.to_json() if content.default else None,

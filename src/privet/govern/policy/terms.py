@@ -81,6 +81,7 @@ class Content:
 
     Attributes:
         owner: who answers for the data.
+        owner_key: raw Ed25519 public key (32 bytes) that signs the organisation file, too.
         ledger: identity of the only ledger that it is valid with; None for any.
         approvers: everybody who may approve something.
         default: the terms of data sets that have none of their own; None allows nothing there.
@@ -88,6 +89,7 @@ class Content:
     """
 
     owner: str
+    owner_key: bytes | None = None
     ledger: str | None = None
     approvers: tuple[Approver, ...] = ()
     default: Terms | None = None

@@ -1,8 +1,8 @@
 """Documents made from a ledger, and the page on which a receipt is checked.
 
 report(ledger, "card")                          model card, as one HTML file
-report(ledger, "ropa", organisation=...)        record of processing, GDPR Art. 30(1)
-report_json(ledger, "ropa", organisation=...)   the same for machines
+report(ledger, "ropa")                          record of processing, GDPR Art. 30(1)
+report_json(ledger, "ropa")                     the same for machines
 receipt_page(ledger.receipt(7))                 checks it offline in a browser
 """
 

@@ -12,6 +12,8 @@ from privet.govern.report.claims import (
     answers,
     budget,
     caveats,
+    declaration,
+    declared_then,
     headlines,
     shown_cost,
     signature,
@@ -90,6 +92,8 @@ def _details(run: Run, organisation: Organisation | None) -> tuple[Line, ...]:
     lines = [
         Line("Developed by", declared(controller, lambda c: c.name)),
         Line("Contact", declared(controller, lambda c: c.contact)),
+        Line("Organisation file", declaration(organisation)),
+        Line("Organisation file of the run", declared_then([run], organisation)),
         Line("Run by", fact(run.requester)),
         Line("What was done", fact(run.action)),
         Line("How it ended", fact(run.ended)),

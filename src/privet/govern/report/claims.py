@@ -13,12 +13,15 @@ from privet.govern.report.document import (
     MISSING,
     Line,
     Said,
+    Statement,
+    adopted,
     as_of,
     either,
     merged,
     number,
     recorded,
 )
+from privet.govern.report.organisation import Organisation
 
 
 def answers(runs: Sequence[Run], evidence: Evidence) -> tuple[Line, ...]:
@@ -65,6 +68,35 @@ def unreadable(runs: Iterable[Run]) -> Said:
     if not seqs:
         return ()
     return (recorded("a claim is recorded that this release cannot read, or none is", seqs),)
+
+
+def declaration(organisation: Organisation | None) -> Said:
+    """Which organisation file is shown as declared, and the entry that adopted it."""
+    if organisation is None or organisation.adopted is None:
+        return MISSING
+    return (recorded(adopted(organisation.digest), [organisation.adopted]),)
+
+
+def declared_then(runs: Iterable[Run], organisation: Organisation | None) -> Said:
+    """Whether the organisation file was the same when the runs were reserved."""
+    now = organisation.digest if organisation else None
+    by_text: dict[str | None, list[int]] = {}
+    for run in runs:
+        if run.reserved is not None and run.action is not None:
+            then = run.organisation.value if run.organisation else None
+            by_text.setdefault(then, []).append(run.reserved)
+    return tuple(_then(text, now, seqs) for text, seqs in by_text.items()) or MISSING
+
+
+def _then(text: str | None, now: str | None, seqs: list[int]) -> Statement:
+    what = "1 run" if len(seqs) == 1 else f"{len(seqs):,} runs"
+    if text is None:
+        words = f"{what} made when none was adopted: what is declared here was declared later"
+    elif text == now:
+        words = f"{what} made under the text that is shown here"
+    else:
+        words = f"{what} made under an older text, not shown here: {adopted(text)}"
+    return recorded(words, seqs)
 
 
 def total(runs: Iterable[Run]) -> Said:

@@ -139,7 +139,7 @@ def either(*said: Said) -> Said:
 
 
 def adopted(digest: str) -> str:
-    """A policy, named by its digest."""
+    """A text that was adopted, named by its digest."""
     return f"SHA-256 {digest}"
 
 

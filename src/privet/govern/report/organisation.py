@@ -1,22 +1,31 @@
 """`organisation.toml`: what an organisation declares about itself and its purposes.
 
 A ledger knows what ran; it does not know on which legal basis, or how long data are kept. Those
-are declared here, and reports show them as declared, never as evidenced.
+are declared here, and reports show them as declared, never as evidenced. The file is signed into
+the ledger, and reports show the one that was adopted last.
 """
 
 from __future__ import annotations
 
 import difflib
-import hashlib
 import os
+import shlex
 import tomllib
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from privet.errors import InvalidInput
+from privet.errors import InvalidInput, Refused
+from privet.govern.policy.adoption import (
+    ORGANISATION,
+    adopted_organisation,
+    organisation_digest,
+)
+from privet.govern.policy.parse import MOST_BYTES
 
-MAX_BYTES = 1 << 20
+if TYPE_CHECKING:
+    from privet.govern.ledger import Ledger
+
 EXAMPLE = """\
 [controller]
 name = "General Hospital"
@@ -92,11 +101,15 @@ class Organisation:
     """What `organisation.toml` declares.
 
     Attributes:
-        digest: SHA-256 of the file, in hex.
+        digest: of the text, as entries name it.
+        text: of the file, as it is signed.
+        adopted: number of the entry that adopted it; None for a file.
         security: technical and organisational measures.
     """
 
     digest: str
+    text: str = field(repr=False)
+    adopted: int | None = None
     controller: Controller | None = None
     officer: Contact | None = None
     representative: Contact | None = None
@@ -105,7 +118,7 @@ class Organisation:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Organisation:
-        """Read the file.
+        """Read a file.
 
         Raises:
             InvalidInput: it is missing, not TOML, or has a key or value that is not known.
@@ -123,10 +136,11 @@ class Organisation:
         Raises:
             InvalidInput: as for `load`.
         """
-        if len(raw) > MAX_BYTES:
-            raise InvalidInput(f"{name} is too large", bound=f"<= {MAX_BYTES} bytes")
+        if len(raw) > MOST_BYTES:
+            raise InvalidInput(f"{name} is too large", bound=f"<= {MOST_BYTES} bytes")
         try:
-            found = tomllib.loads(raw.decode())
+            text = raw.decode("utf-8-sig")
+            found = tomllib.loads(text)
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise InvalidInput(f"{name} is not TOML: {error}") from error
         top = ("controller", "officer", "representative", "purpose", "security")
@@ -134,13 +148,34 @@ class Organisation:
         security = _table(found.get("security", {}), f"{name}: [security]")
         _known(security, ("measures",), f"{name}: [security]")
         return cls(
-            digest=hashlib.sha256(raw).hexdigest(),
+            digest=ORGANISATION.digest(text),
+            text=text,
             controller=_part(Controller, found, "controller", name),
             officer=_part(Contact, found, "officer", name),
             representative=_part(Contact, found, "representative", name),
             purposes=_purposes(found.get("purpose", []), name),
             security=_words(security, "measures", f"{name}: [security]"),
         )
+
+    @classmethod
+    def from_ledger(cls, ledger: Ledger) -> Organisation | None:
+        """The one that the ledger has adopted last; None if it was redacted, or none was."""
+        found = adopted_organisation(ledger)
+        if found is None or found.text is None:
+            return None
+        return replace(cls.parse(found.text.encode()), adopted=found.seq)
+
+    def require_adopted(self, ledger: Ledger, *, name: str = "organisation.toml") -> None:
+        """Check that the ledger has adopted this very text.
+
+        Raises:
+            Refused: it has adopted another one, or none; with the command that adopts it.
+        """
+        found = organisation_digest(ledger)
+        if found != self.digest:
+            raise Refused("the organisation file differs from the one that the ledger has adopted",
+                          value=self.digest, bound=found or "an adopted organisation file",
+                          remedy=f"privet report adopt {shlex.quote(name)}")  # fmt: skip
 
     def purpose(self, name: str) -> Purpose | None:
         """The purpose of this name, or None."""

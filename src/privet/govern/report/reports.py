@@ -29,16 +29,16 @@ def report(
     ledger: Ledger,
     kind: str,
     *,
-    organisation: Organisation | None = None,
     data_set: str | None = None,
     model: int | str | None = None,
 ) -> str:
     """A document about what a ledger records, as the text of one self-contained HTML file.
 
+    What the organisation declares is that of the file that the ledger has adopted last.
+
     Args:
         ledger: where the evidence stands.
         kind: "card" (model card) or "ropa" (record of processing, GDPR Art. 30(1)).
-        organisation: what the organisation declares; without it, that is "not evidenced".
         data_set: only what concerns this data set.
         model: only this run, by the number of its commit or by its token. A card without it
             is of the newest committed fit.
@@ -53,7 +53,7 @@ def report(
         InvalidInput: an unknown kind; the ledger names no such data set or run.
         Refused: an entry that the document cites was altered.
     """
-    document = _document(ledger, kind, organisation, data_set, model)
+    document = _document(ledger, kind, data_set, model)
     return look.fill(
         "report.html.j2",
         own=look.safe(look.beside("report.css")),
@@ -70,12 +70,11 @@ def report_json(
     ledger: Ledger,
     kind: str,
     *,
-    organisation: Organisation | None = None,
     data_set: str | None = None,
     model: int | str | None = None,
 ) -> dict[str, Any]:
     """The same content as `report`, as a JSON object; arguments and errors are the same."""
-    document = _document(ledger, kind, organisation, data_set, model)
+    document = _document(ledger, kind, data_set, model)
     head = document.evidence.head
     return {
         "format": FORMAT,
@@ -89,7 +88,7 @@ def report_json(
             "key": head.key,
             "signature": head.signature.hex(),
         },
-        "organisation": organisation.digest if organisation else None,
+        "organisation": document.organisation.digest if document.organisation else None,
         "answers": [_line(line) for line in document.answers],
         "sections": [
             {
@@ -121,11 +120,11 @@ def report_json(
 def _document(
     ledger: Ledger,
     kind: str,
-    organisation: Organisation | None,
     data_set: str | None,
     model: int | str | None,
 ) -> Document:
     one_of(tuple(KINDS), kind=kind)
+    organisation = Organisation.from_ledger(ledger)  # before the head that its entry stands under
     evidence = _signed(Evidence.of(ledger, data_set=data_set, model=model), signers(ledger))
     document = KINDS[kind](evidence, organisation)
     for source in _sources(document):

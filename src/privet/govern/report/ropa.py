@@ -15,6 +15,8 @@ from privet.govern.report.claims import (
     answers,
     budget,
     caveats,
+    declaration,
+    declared_then,
     headlines,
     unreadable,
 )
@@ -173,13 +175,14 @@ def _seqs(runs: Iterable[Run]) -> list[int]:
 
 
 def _who(organisation: Organisation | None) -> tuple[Line, ...]:
-    found = organisation or Organisation(digest="")
+    found = organisation or Organisation(digest="", text="")
     controller = found.controller
     return (
         Line("Controller", declared(controller, lambda c: (c.name, c.contact))),
         Line("Joint controllers", declared(controller.joint if controller else None, list)),
         Line("Representative", declared(found.representative, lambda c: (c.name, c.contact))),
         Line("Data-protection officer", declared(found.officer, lambda c: (c.name, c.contact))),
+        Line("Organisation file", declaration(organisation)),
     )
 
 
@@ -191,6 +194,7 @@ def _section(item: _Activity, evidence: Evidence, organisation: Organisation | N
         Line("Description", declared(said.description)),
         Line("Legal basis", declared(said.legal_basis)),
         Line("Processing recorded", _count(item.runs)),
+        Line("Organisation file of the runs", declared_then(item.runs, organisation)),
     )
     categories = (
         Line("Categories of data subjects", declared(said.data_subjects, list)),
