@@ -1,0 +1,1 @@
+"""Local differential privacy: noise on each record before it leaves its device."""
