@@ -44,9 +44,9 @@ from privet.govern.budget.spend import (
     settle,
     spend_of,
 )
-from privet.govern.policy.adoption import adopted_digest, organisation_digest
 from privet.govern.consent import Consent, Policy
 from privet.govern.ledger import Ledger, Transaction
+from privet.govern.policy.adoption import adopted_digest, organisation_digest
 
 DECIDE = "run.decide"
 PACKAGES = ("jax", "jaxlib", "numpy", "dp-accounting", "cryptography", "sqlalchemy")
@@ -163,9 +163,9 @@ class LedgerSteward:
         token = secret_stream("privet reservation").read(16).hex()
         payload = {
             "token": token,
-            **self._texts(),
             "request": self._plain(view, request),
             "requester": self._requester,
+            **self._texts(),
             "environment": self._environment,
             "unprotected": request.action != "compare" and not protected(request.guarantee),
         }
@@ -228,12 +228,12 @@ class LedgerSteward:
             "granted": decision.granted,
             "reason": decision.reason,
             **self._texts(),
+        })
+
     def _texts(self) -> dict[str, str | None]:
         """Digests of the texts that count now: the policy, and the organisation file."""
         policy = adopted_digest(self.ledger) if self._policy is None else self._policy.digest
         return {"policy": policy, "organisation": organisation_digest(self.ledger)}
-
-        })
 
     def _decision(self, view: View, request: Request) -> Decision:
         try:
