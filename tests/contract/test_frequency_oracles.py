@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from privet.dp.local.choose import ORACLES, best_oracle
-from privet.dp.local.oracle import FrequencyOracle
 from privet.dp.local.odds import Odds, within
+from privet.dp.local.oracle import FrequencyOracle
 from privet.entropy import reproducible_stream
 from privet.errors import DataError, InvalidBudget, InvalidInput
 
@@ -85,7 +85,7 @@ def lower_bound(claimed: FrequencyOracle, run: FrequencyOracle, n: int = 400_000
     worst = max(a / b for a, b in zip(zero, one, strict=True))
     event = np.array([a / b == worst for a, b in zip(zero, one, strict=True)])
     hits = [
-        int(event[indices(run, run.perturb(np.full(n, v), stream=reproducible_stream(7 + v)))].sum())
+        int(event[indices(run, run.perturb(np.full(n, v), stream=reproducible_stream(v)))].sum())
         for v in (0, 1)
     ]
     low = beta.ppf(5e-7, hits[0], n - hits[0] + 1)

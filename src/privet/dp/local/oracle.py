@@ -173,14 +173,14 @@ class FrequencyOracle(ABC):
     def _values(self, values: Any) -> Array:
         found = np.asarray(values)
         inside = found.dtype.kind in "iu" and found.ndim == 1
-        if not inside or (len(found) and not (0 <= found.min() and found.max() < self.domain_size)):
+        if not inside or (len(found) and not (found.min() >= 0 and found.max() < self.domain_size)):
             raise InvalidInput("a value lies outside the domain",
                                bound=f"(n,) whole numbers 0..{self.domain_size - 1}")
         return found.astype(np.int64, copy=False)
 
     def _codes(self, reports: Array, below: int) -> Array:
         good = reports.ndim == 1 and reports.dtype.kind in "iu"
-        if not good or (len(reports) and not (0 <= reports.min() and reports.max() < below)):
+        if not good or (len(reports) and not (reports.min() >= 0 and reports.max() < below)):
             raise DataError(f"something is no report of {self.name}",
                             bound=f"whole numbers 0..{below - 1}")
         return reports.astype(np.int64, copy=False)

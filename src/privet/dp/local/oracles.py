@@ -54,7 +54,7 @@ class RandomisedResponse(FrequencyOracle):
         # Floor division gives -1 or less for the favoured weights: offset 0.
         offset = np.maximum(drawn // odds.other + 1, 0)
         reports = values + offset
-        return np.where(reports >= self.domain_size, reports - self.domain_size, reports)
+        return np.asarray(np.where(reports < self.domain_size, reports, reports - self.domain_size))
 
     def counts(self, reports: Array) -> Array:
         """How often each value was reported."""
