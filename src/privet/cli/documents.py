@@ -8,7 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from privet.cli.ledgers import ledger_option, read_receipt, written_ledger
+from privet.cli.ledgers import existing_ledger, ledger_option, read_receipt, written_ledger
 from privet.cli.options import output_options
 from privet.errors import InvalidInput, Refused
 
@@ -53,7 +53,7 @@ def report(
                            "card.html")
     from privet.cli.console import print_json, say
     from privet.cli.files import writable, write_text
-    from privet.govern.report import Organisation, report_json
+    from privet.govern.report import Organisation, report_json, written
     from privet.govern.report import report as write
 
     file = writable(out, reads=(organisation,))
@@ -64,8 +64,9 @@ def report(
     with written_ledger(where) as ledger:
         if organisation is not None:
             Organisation.load(organisation).require_adopted(ledger, name=organisation)
-        write_text(file, write(ledger, kind, **chosen))
-        ledger.append("report", {"format": kind, "data_set": data_set})
+        text = write(ledger, kind, **chosen)
+        write_text(file, text)
+        written(ledger, kind, data_set, text)
         facts = report_json(ledger, kind, **chosen) if as_json else None
     if facts is not None:
         print_json(facts)
@@ -110,6 +111,83 @@ def adopt(file: str, owner_key: str | None, where: str | None, as_json: bool) ->
     tell_adopted(entry, as_json=as_json)
 
 
+@report.command("record", short_help="Record a document that was written elsewhere.")
+@click.argument("name")
+@click.argument("file")
+@click.option("--kind", required=True, metavar="KIND",
+              help="What it is: dpia (data-protection impact assessment), lia (legitimate-"
+              "interests assessment), tia (transfer impact assessment) or ethics (vote of an "
+              "ethics committee).")
+@click.option("--by", required=True, metavar="ROLE",
+              help="Who signed it off: a role, such as data-protection officer. A person's name "
+              "stays in the ledger.")
+@click.option("--title", default="", metavar="TEXT", help="Its title. Default: the kind in words.")
+@click.option("--date", "day", default="", metavar="YYYY-MM-DD",
+              help="The date of the document. Default: today.")
+@ledger_option
+@output_options
+def record(
+    name: str, file: str, kind: str, by: str, title: str, day: str, where: str | None,
+    as_json: bool,
+) -> None:
+    """Record that the document FILE about the data set NAME was written and signed off.
+
+    Its SHA-256, kind, title and date are kept, and who signed it off; never its text or the name
+    of the file. A policy that asks for a report of this kind counts it, and model card and record
+    of processing cite it. Who holds the file shows with its SHA-256 that it is the one.
+
+    \b
+    Example:
+      privet report record patients dpia.pdf --kind dpia --by "data-protection officer"
+    """
+    from privet.cli.console import print_json, say
+    from privet.govern.report import record as note
+
+    with written_ledger(where) as ledger:
+        entry = note(ledger, name, file, kind=kind, by=by, title=title, day=day)
+    payload = entry.payload or {}
+    if as_json:
+        print_json({"entry": entry.seq, **payload})
+    else:
+        say(f"Recorded as entry {entry.seq}: {payload['title']} of {payload['date']}, SHA-256 "
+            f"{payload['sha256']}.")
+
+
+@report.command("list", short_help="List the reports and assessments that exist.")
+@click.argument("name", required=False)
+@ledger_option
+@output_options
+def list_reports(name: str | None, where: str | None, as_json: bool) -> None:
+    """List the documents about each data set, or about NAME: written here, or recorded.
+
+    \b
+    Example:
+      privet report list patients
+    """
+    from dataclasses import asdict
+
+    from privet.cli.console import Heading, print_json, print_table, say
+    from privet.govern.budget import Registry
+    from privet.govern.report import papers
+
+    ledger = existing_ledger(where)
+    if name is not None:
+        Registry(ledger).get(name)
+    found = papers(ledger, name)
+    if as_json:
+        print_json({"reports": [asdict(item) for item in found]})
+        return
+    if not found:
+        say("No report exists.")
+        return
+    headings = (Heading("entry", right=True), Heading("data set"), Heading("kind"),
+                Heading("date", rank=1), Heading("title", rank=2), Heading("signed off by"),
+                Heading("SHA-256", rank=3))
+    rows = [(str(item.seq), item.data_set or "all", item.kind, item.date, item.title, item.by,
+             item.sha256[:16]) for item in found]
+    print_table("Reports and assessments", headings, rows)
+
+
 @click.command("verify-receipt", short_help="Check a receipt offline; write a page that does.")
 @click.argument("receipts", nargs=-1, required=True)
 @click.option("--html", "html_file", metavar="FILE",
@@ -121,17 +199,22 @@ def verify_receipt(
     receipts: tuple[str, ...], html_file: str | None, ledger_id: str | None, key_id: str | None,
     as_json: bool,
 ) -> None:
-    """Check receipts without the ledger: payload, place in the tree, signatures.
+    """Check receipts without the ledger: payload, place in the tree, signatures, and the claim.
 
-    Ends with exit code 0 only if all hold. A receipt shows that a key signed a ledger with this
+    The private releases that an entry names are added up again. Its claim holds, does not hold,
+    or cannot be recomputed, which is said with the reason and is no failure. Ends with exit code
+    0 only if no receipt and no claim fails. A receipt shows that a key signed a ledger with this
     entry; whose key and ledger it is has to be known from elsewhere (--ledger-id, --key-id).
 
     \b
     Example:
       privet verify-receipt receipt.json --html receipt.html
     """
+    from dataclasses import asdict
+
     from privet.cli.console import print_json, say
     from privet.cli.files import writable, write_text
+    from privet.cli.recomputed import FAILS, checked_claim
     from privet.govern.ledger import check
     from privet.govern.report import receipt_page
 
@@ -140,17 +223,24 @@ def verify_receipt(
     found = [(name, item, check(item, ledger=ledger_id, key=key_id)) for name, item in read]
     if file is not None:
         write_text(file, receipt_page(*(item for _, item in read), ledger=ledger_id, key=key_id))
+    claims = {name: checked_claim(item, [other for _, other, wrong in found if not wrong])
+              for name, item, wrong in found if not wrong}
     if as_json:
         print_json({"receipts": [
             {"file": name, "entry": item.entry.seq, "kind": item.entry.kind, "holds": not wrong,
-             "problems": wrong, "ledger": item.head.ledger, "key": item.head.key}
+             "problems": wrong, "ledger": item.head.ledger, "key": item.head.key,
+             "claim": None if (claim := claims.get(name)) is None else asdict(claim)}
             for name, item, wrong in found]})
     for name, item, wrong in found:
         if wrong:
             raise Refused(f"the receipt {name} does not hold: {'; '.join(wrong)}")
+        claim = claims[name]
         if not as_json:
             say(f"{name} holds: entry {item.entry.seq} ({item.entry.kind}, {item.entry.time}) of "
                 f"ledger {item.head.ledger}, signed by key {item.head.key}.")
+            say(f"{name}: the entry claims nothing." if claim is None else f"{name}: {claim}.")
             say(json.dumps(item.entry.payload, indent=2, ensure_ascii=False))
+        if claim is not None and claim.answer == FAILS:
+            raise Refused(f"{name} is signed, and {claim}")
     if file is not None and not as_json:
         say(f"Page: {file}")

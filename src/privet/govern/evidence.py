@@ -15,10 +15,22 @@ from privet.claims import Cost, Guarantee, from_json
 from privet.errors import InvalidInput
 from privet.govern.accounts import COUNTED, MOVES, Accounts
 from privet.govern.budget.sets import IN
-from privet.govern.facts import Charge, DataSet, End, Fact, Move, Record, Ruling, Run, Source
+from privet.govern.facts import (
+    Charge,
+    DataSet,
+    End,
+    Fact,
+    Move,
+    Paper,
+    Record,
+    Ruling,
+    Run,
+    Source,
+)
 from privet.govern.ledger.canonical import canonical
 from privet.govern.ledger.records import Entry, Head
 from privet.govern.policy.adoption import ADOPTED, ORGANISATION
+from privet.govern.policy.terms import RECORDED, REPORTED
 
 T = TypeVar("T")
 KINDS = (
@@ -32,6 +44,7 @@ KINDS = (
     "run.forfeit",
     ADOPTED,
     ORGANISATION.entry,
+    REPORTED,
     "approval.request",
     "approval.grant",
     "approval.deny",
@@ -50,6 +63,7 @@ class Evidence:
         runs: in the order of their first entry.
         rulings: decisions of the policy and steps of approvals, in order.
         policy: digest of the policy in force.
+        papers: documents that people wrote elsewhere and signed off.
         redacted: entries of these kinds whose payload is gone; whom they were about is unknown.
         charges: what runs took from budgets, those of derived sets included.
         moves: what transfers and adoptions changed in budgets.
@@ -64,6 +78,7 @@ class Evidence:
     runs: tuple[Run, ...]
     rulings: tuple[Ruling, ...]
     policy: Fact[str] | None
+    papers: tuple[Paper, ...]
     redacted: tuple[int, ...]
     charges: tuple[Charge, ...]
     moves: tuple[Move, ...]
@@ -100,6 +115,7 @@ class Evidence:
             runs=tuple(reader.runs),
             rulings=tuple(reader.rulings),
             policy=reader.policy,
+            papers=tuple(reader.papers),
             redacted=tuple(reader.redacted),
             charges=tuple(reader.accounts.charges),
             moves=tuple(reader.accounts.moves),
@@ -162,6 +178,7 @@ class _Reader:
         self.runs: list[Run] = []
         self.rulings: list[Ruling] = []
         self.policy: Fact[str] | None = None
+        self.papers: list[Paper] = []
         self.redacted: list[int] = []
         self.sources: dict[int, Source] = {}
         self.accounts = Accounts()
@@ -193,6 +210,9 @@ class _Reader:
             self._move(seq, entry.kind, body)
         elif entry.kind == ORGANISATION.entry:
             return  # its signature is checked, and its text read, where it is shown
+        elif entry.kind == REPORTED:
+            paper = Paper.of(seq, entry.time, body)
+            self.papers += [paper] if paper.kind in RECORDED else []
         elif entry.kind in self._steps:
             self._steps[entry.kind](seq, body)
         elif entry.kind.startswith("approval."):

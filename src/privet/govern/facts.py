@@ -169,6 +169,39 @@ class Ruling:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Paper:
+    """A document about a data set that exists, written here or elsewhere.
+
+    Attributes:
+        kind: of `policy.terms.REPORTS`.
+        data_set: "" for one about the whole ledger.
+        title: "" for one that was written here.
+        date: of the document, ISO 8601.
+        by: who signed it off; "" where nobody did.
+        sha256: of the file, in hex; "" where the entry does not say.
+    """
+
+    seq: int
+    kind: str
+    data_set: str
+    title: str
+    date: str
+    by: str
+    sha256: str
+
+    @classmethod
+    def of(cls, seq: int, time: str, body: dict[str, Any]) -> Paper:
+        """What an entry says of a document; what it does not say is empty."""
+
+        def text(name: str) -> str:
+            value = body.get(name)
+            return value if isinstance(value, str) else ""
+
+        return cls(seq=seq, kind=text("format"), data_set=text("data_set"), title=text("title"),
+                   date=text("date") or time[:10], by=text("by"), sha256=text("sha256"))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Source:
     """An entry as reports show it."""
 

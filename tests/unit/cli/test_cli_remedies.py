@@ -95,6 +95,23 @@ def test_the_report_that_must_exist_is_written_as_told(privet: Any, adopted: Any
     assert train(privet, data).code == 0
 
 
+def test_the_assessment_that_must_exist_is_recorded_as_told(privet: Any, adopted: Any) -> None:
+    data = adopted('reports = ["dpia"]')
+    line = remedy(train(privet, data))
+    assert line == "privet report record patients FILE --kind dpia --by ROLE"
+    Path("dpia.pdf").write_bytes(b"%PDF")
+    assert privet("report", "list").out == "No report exists.\n"
+    named = {"FILE": "dpia.pdf", "ROLE": "data-protection officer"}
+    assert privet(*words(line, **named)).code == 0
+    listed = privet("report", "list", "patients", "--json").json["reports"]
+    assert [(item["kind"], item["by"], item["title"]) for item in listed] == [
+        ("dpia", "data-protection officer", "data-protection impact assessment")]
+    assert "data-protection officer" in privet("report", "list").out
+    assert privet("report", "list", "others").code == 2
+    done = train(privet, data)
+    assert done.code == 0, done.err
+
+
 def test_a_constant_target_is_exchanged_by_an_option(privet: Any, patients: Path) -> None:
     Path("same.toml").write_text(SCHEMA.replace('["no", "yes"]', '["no", "yes", "maybe"]'))
     lines = patients.read_text().splitlines()

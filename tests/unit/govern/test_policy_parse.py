@@ -79,6 +79,9 @@ WRONG = [
     ("approver", {"approvers": '["Ana Berg"]'}, "'Ana Berg'", '["Anna Berg"]'),
     ("too few", {"approvals": "2", "approvers": '["Bo Lund"]'}, "more approvals", "[approvers]"),
     ("report", {"reports": '["dpi"]'}, "'dpi'", '["dpia"]'),
+    ("a report that nobody can make", {"reports": '["soc2"]'},
+     "no report that can be written or recorded; got 'soc2'; expected of card, ropa, dpia, lia, "
+     "tia, ethics", 'reports = ["card"]'),
     ("no actions", {"actions": None}, "does not say which actions", 'actions = ["fit", "query"]'),
     ("no purposes", {"purposes": None}, "does not say which purposes", "purposes = {"),
     ("no protections", {"protections": None}, "does not say which protections", "protections ="),

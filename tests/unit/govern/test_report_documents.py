@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from html.parser import HTMLParser
@@ -11,7 +12,9 @@ import pytest
 from privet.errors import InvalidInput, Refused
 from privet.govern.ledger import Ledger
 from privet.govern.policy import adopt_organisation
-from privet.govern.report import receipt_page, report, report_json
+from privet.govern.report import papers, receipt_page, report, report_json
+from privet.govern.report import record as note
+from privet.govern.report import written as written_here
 from tests.unit.govern.ledgers import sql
 from tests.unit.govern.recorded import ORGANISATION, payloads, record, written
 from tests.unit.govern.test_evidence import Without
@@ -55,6 +58,7 @@ ARTICLE_30 = {
         "Left",
         "Policy in force",
         "Refusals and approvals",
+        "Assessments",
     ],
 }
 
@@ -189,6 +193,49 @@ def test_runs_under_another_organisation_file_are_told(tmp_path):
         "1 run made under an older text, not shown here:": [old.seq + 1],
         "1 run made under the text that is shown here": [new.seq + 1],
     }
+
+
+def test_an_assessment_from_elsewhere_is_cited_by_its_entry(tmp_path):
+    ledger = record(tmp_path / "l.db")
+    (tmp_path / "secret name.pdf").write_bytes(b"%PDF what was assessed")
+    about = {"kind": "dpia", "by": "data-protection officer", "day": "2026-10-02"}
+    entry = note(ledger, "patients", tmp_path / "secret name.pdf", **about)
+    assert entry.payload == {
+        "format": "dpia", "data_set": "patients", "title": "data-protection impact assessment",
+        "sha256": hashlib.sha256(b"%PDF what was assessed").hexdigest(),
+        "date": "2026-10-02", "by": "data-protection officer",
+    }, "neither its text nor its name"
+    written_here(ledger, "card", "patients", "<html>")
+    for kind in ("card", "ropa"):
+        (found,) = said(report_json(ledger, kind), "Assessments")
+        assert found["entries"] == [entry.seq]
+        assert found["text"].startswith(
+            "data-protection impact assessment, 2026-10-02, signed off by data-protection officer"
+        )
+        assert entry.payload["sha256"] in found["text"]
+    assert [(p.kind, p.by) for p in papers(ledger, "patients")] == [
+        ("dpia", "data-protection officer"), ("card", "")]
+    assert papers(ledger, "visits") == ()
+    ledger.redact(entry.seq, "withdrawn")
+    assert said(report_json(ledger, "card"), "Assessments")[0]["support"] == "missing"
+
+
+@pytest.mark.parametrize(("changes", "words"), [
+    ({"data_set": "visits"}, "visits"),
+    ({"kind": "card"}, "one of dpia, lia, tia, ethics"),
+    ({"by": " "}, "who signed it off"),
+    ({"title": "a\nb"}, "no usable title"),
+    ({"day": "2.10.2026"}, "date"),
+    ({"day": "9000-01-01"}, "to come"),
+    ({"path": "absent.pdf"}, "cannot be read"),
+])  # fmt: skip
+def test_a_document_that_cannot_be_recorded_leaves_no_entry(tmp_path, changes, words):
+    ledger = record(tmp_path / "l.db")
+    (tmp_path / "a.pdf").touch()
+    usual = {"data_set": "patients", "path": tmp_path / "a.pdf", "kind": "dpia", "by": "officer"}
+    with pytest.raises(InvalidInput, match=words):
+        note(ledger, **(usual | changes))
+    assert list(ledger.entries(kind="report")) == []
 
 
 def test_a_redacted_organisation_file_declares_nothing(tmp_path):

@@ -20,7 +20,7 @@ from privet.govern.policy.acts import VERBS, Act, instant, raw
 from privet.govern.policy.adoption import adopted_digest
 from privet.govern.policy.job import epsilon_of, job_digest
 from privet.govern.policy.parse import same_person
-from privet.govern.policy.terms import Terms
+from privet.govern.policy.terms import REPORTED, Terms
 
 if TYPE_CHECKING:
     from privet.govern.ledger.ledger import Ledger
@@ -242,7 +242,7 @@ def collect(
 
 
 def _reports(ledger: Ledger, data_set: str | None) -> frozenset[str]:
-    payloads = (entry.payload or {} for entry in ledger.entries(kind="report"))
+    payloads = (entry.payload or {} for entry in ledger.entries(kind=REPORTED))
     return frozenset(str(p.get("format")) for p in payloads if p.get("data_set") == data_set)
 
 

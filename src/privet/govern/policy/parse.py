@@ -159,7 +159,8 @@ def _terms(table: Mapping[str, Any], place: str, approvers: tuple[Approver, ...]
         approvers=names(table.get("approvers", known), where("approvers"), known),
         approval_days=whole("approval_days", 30, 1, 3650),
         approval_runs=whole("approval_runs", 1, 1, 10**6),
-        reports=names(table.get("reports", []), where("reports"), REPORTS),
+        reports=names(table.get("reports", []), where("reports"), REPORTS,
+                      "no report that can be written or recorded"),
     )
     _consistent(terms, where)
     return terms

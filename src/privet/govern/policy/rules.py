@@ -16,7 +16,7 @@ from privet.govern.policy.adoption import ADOPT
 from privet.govern.policy.facts import Facts
 from privet.govern.policy.job import delta_of, epsilon_of, job_digest, protections_of
 from privet.govern.policy.parse import heading, same_person, toml_key
-from privet.govern.policy.terms import Approver, Terms
+from privet.govern.policy.terms import WRITTEN, Approver, Terms
 from privet.govern.policy.values import stack
 
 if TYPE_CHECKING:
@@ -218,9 +218,12 @@ def reports_exist(policy: Policy, case: Case) -> Decision | None:
     missing = [name for name in case.terms.reports if name not in case.facts.reports]
     if not missing:
         return None
-    return no(f"{_list(missing)} must exist first", f"privet report --format {missing[0]} "
-              f"--data-set {shlex.quote(case.request.data_set or 'NAME')} --out {missing[0]}.html"
-              )  # fmt: skip
+    name = shlex.quote(case.request.data_set or "NAME")
+    if missing[0] in WRITTEN:
+        line = f"privet report --format {missing[0]} --data-set {name} --out {missing[0]}.html"
+    else:
+        line = f"privet report record {name} FILE --kind {missing[0]} --by ROLE"
+    return no(f"{_list(missing)} must exist first", line)
 
 
 def named_requester(policy: Policy, case: Case) -> Decision | None:

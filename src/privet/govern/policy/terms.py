@@ -7,7 +7,18 @@ from typing import Any
 
 ACTIONS = ("fit", "query", "perturb", "compare", "schema", "predict")
 PROTECTIONS = ("private", "local", "federated", "shared", "encrypted")
-REPORTS = ("card", "ropa", "dpia")
+REPORTED = "report"
+"""Kind of the entries that say that a report exists."""
+WRITTEN = ("card", "ropa")
+"""Reports that are written from a ledger."""
+RECORDED = {
+    "dpia": "data-protection impact assessment",
+    "lia": "legitimate-interests assessment",
+    "tia": "transfer impact assessment",
+    "ethics": "vote of an ethics committee",
+}
+"""Reports that people write elsewhere and sign off, in words."""
+REPORTS = (*WRITTEN, *RECORDED)
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,9 @@ def texts(value: Any, where: Where) -> tuple[str, ...]:
     return found
 
 
-def names(value: Any, where: Where, known: Collection[str]) -> tuple[str, ...]:
+def names(
+    value: Any, where: Where, known: Collection[str], problem: str = "unknown name"
+) -> tuple[str, ...]:
     """A list of known names."""
     found = texts(value, where)
     for item in found:
@@ -55,7 +57,7 @@ def names(value: Any, where: Where, known: Collection[str]) -> tuple[str, ...]:
             close = difflib.get_close_matches(item.lower(), list(known), n=1, cutoff=0.3)
             listed = ", ".join(known) or "none is declared"
             remedy = f'{where.key} = ["{close[0]}"]   # under {where.table}' if close else None
-            raise where.refuse("unknown name", item, f"of {listed}", remedy)
+            raise where.refuse(problem, item, f"of {listed}", remedy)
     return found
 
 

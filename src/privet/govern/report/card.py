@@ -10,6 +10,7 @@ from privet.govern.report.accounts import accounts
 from privet.govern.report.claims import (
     about,
     answers,
+    assessments,
     budget,
     caveats,
     declaration,
@@ -188,6 +189,7 @@ def _ethics(run: Run, evidence: Evidence, data: DataSet | None) -> tuple[Line, .
         *accounts(evidence, data, purpose or ""),
         Line("Decision and approvals", rulings or MISSING),
         Line("Policy in force", fact(evidence.policy, adopted)),
+        Line("Assessments", assessments(evidence, data)),
         Line("Attacks tried", MISSING),
     )
 

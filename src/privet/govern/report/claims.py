@@ -8,7 +8,8 @@ from typing import Any
 
 from privet.claims import Cost, Guarantee, JointGuarantee
 from privet.govern.evidence import Evidence
-from privet.govern.facts import DataSet, Ruling, Run
+from privet.govern.facts import DataSet, Paper, Ruling, Run
+from privet.govern.policy.terms import RECORDED
 from privet.govern.report.document import (
     MISSING,
     Line,
@@ -142,6 +143,20 @@ def _amount(amount: dict[str, Any]) -> str:
     if "composition" in amount:
         words.append(f"{amount['composition']} composition")
     return ", ".join(words) or "a budget"
+
+
+def assessments(evidence: Evidence, data: DataSet | None) -> Said:
+    """The documents about a data set that people wrote elsewhere and signed off."""
+    return tuple(
+        recorded(f"{_named(item)}, {item.date}, signed off by {item.by or 'nobody'}; "
+                 f"file of SHA-256 {item.sha256}", [item.seq])
+        for item in evidence.papers if data is not None and item.data_set == data.name
+    ) or MISSING  # fmt: skip
+
+
+def _named(item: Paper) -> str:
+    kind = RECORDED[item.kind]
+    return item.title if item.title.lower() == kind else f"{kind}: {item.title}"
 
 
 SIGNED = ("grant", "deny", "revoke")

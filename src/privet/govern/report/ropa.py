@@ -13,6 +13,7 @@ from privet.govern.report.claims import (
     SIGNED,
     about,
     answers,
+    assessments,
     budget,
     caveats,
     declaration,
@@ -247,6 +248,7 @@ def _security(
         *accounts(evidence, item.data, item.purpose),
         Line("Policy in force", fact(evidence.policy, adopted)),
         Line("Refusals and approvals", _rulings(item.rulings)),
+        Line("Assessments", assessments(evidence, item.data)),
     )
 
 
