@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from privet.data.columns import KINDS, Column
+from privet.data.declared import plain
 from privet.data.drafting import UNIT_HINT
 from privet.data.identifiers import by_name
 from privet.data.schema import Schema
@@ -105,7 +106,13 @@ def draft_private(
                            bound="at least one", remedy='kinds={"age": "number"}')
     delta = _delta(delta, rows_in(opened))
     guarantee = bounds_guarantee(len(wanted), epsilon=epsilon, delta=delta)
-    request = Request(action="schema", data_set=data_set, guarantee=guarantee, purpose=purpose)
+    request = Request(
+        action="schema",
+        data_set=data_set,
+        guarantee=guarantee,
+        purpose=purpose,
+        parameters={"columns": wanted, "target": target, "kinds": plain(declared)},
+    )
     with spending(steward or NullSteward(), request) as spend:
         spend.touch()
         started = time.perf_counter()

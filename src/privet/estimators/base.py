@@ -97,7 +97,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no t
         classes = prepared.classes
         model = self._model(None if classes is None else len(classes))
         source, rows = prepared.rows(model)
-        rows = rows.then(self._reweighing(classes, protection))
+        rows = rows.then(self._reweighing(classes, protection)).telling(adjusted=self._adjusted())
         result = protection.fit(model, rows, watch=watch, steward=steward, purpose=purpose)
         self._keep(result, source, classes)
         if result.notes and protection.in_the_clear:
@@ -110,6 +110,10 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no t
         """Check what the estimator says of weights; hand out the step that applies it."""
         del classes, protection
         return lambda rows: rows
+
+    def _adjusted(self) -> dict[str, Any]:
+        """The public settings by which `_reweighing` weighs the rows, for a request."""
+        return {}
 
     def _keep(self, result: Result, source: Inputs, classes: Array | None) -> None:
         self.result_ = result

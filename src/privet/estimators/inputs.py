@@ -234,6 +234,8 @@ class _Declared:
     def rows(self, model: Model) -> tuple[Inputs, Unread]:
         names = tuple(Encoder(self.data.schema, model.encoding).names)
         promised = unread(self.data, model, private=self.private)
+        if self.weight is not None:
+            promised = promised.telling(withheld=("weights of single rows, given by the caller",))
         return Inputs(names, self.data.schema, model.encoding), promised.then(self._checked)
 
     def _checked(self, rows: Rows) -> Rows:
@@ -298,15 +300,14 @@ def _whole(X: Any, y: Any, target: str) -> Callable[[], Source] | None:
     def opened() -> Source:
         from privet.data.readers import open_source
 
-        frame = open_source(X)
-        return frame if target in frame.columns else _Beside(frame, target, canonical(y))
+        return _Beside(open_source(X), target, canonical(y))
 
     return opened
 
 
 @dataclass(frozen=True)
 class _Beside:
-    """A frame and one more column, (n,), as one table."""
+    """A frame and one more column, (n,), as one table; it takes the place of one so called."""
 
     frame: Source
     name: str
@@ -314,7 +315,8 @@ class _Beside:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return (*self.frame.columns, self.name)
+        own = () if self.name in self.frame.columns else (self.name,)
+        return (*self.frame.columns, *own)
 
     @property
     def describe(self) -> str:

@@ -85,6 +85,9 @@ class LogisticRegression(ClassifierBase):
         each = self._class_weights(classes)
         return lambda rows: _reweighed(rows, each)
 
+    def _adjusted(self) -> dict[str, Any]:
+        return {} if self.class_weight is None else {"class_weight": self.class_weight}
+
     def _class_weights(self, classes: Array) -> Array:
         if not isinstance(self.class_weight, dict):
             raise InvalidInput("unknown class_weight", value=self.class_weight,

@@ -88,6 +88,9 @@ class Facts:
         columns: names of the source's columns that are read, target included; empty if unknown.
         missing: names of what the schema does not declare, as a person would write them.
         bounds_claim: what finding the bounds privately has spent on the same rows.
+        declared: the schema as a request shows it; see `privet.data.declared`.
+        adjusted: public settings beside schema and model that weigh the rows, by name.
+        withheld: in words, what the run depends on and a request must not show.
         provenance: sentences on the origin of bounds and classes, for the guarantee.
     """
 
@@ -109,6 +112,9 @@ class Facts:
     missing: tuple[str, ...] = ()
     provenance: tuple[str, ...] = ()
     bounds_claim: BoundsClaim | None = None
+    declared: dict[str, Any] = field(default_factory=dict)
+    adjusted: dict[str, Any] = field(default_factory=dict)
+    withheld: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -150,6 +156,15 @@ class Unread:
     def then(self, change: Callable[[Rows], Rows]) -> Unread:
         """The same, with one more step of reading."""
         return Unread(self.facts, lambda: change(self.read()))
+
+    def telling(
+        self, *, adjusted: dict[str, Any] | None = None, withheld: tuple[str, ...] = ()
+    ) -> Unread:
+        """The same, saying more of what the run will depend on."""
+        facts = self.facts
+        said = replace(facts, adjusted={**facts.adjusted, **(adjusted or {})},
+                       withheld=(*facts.withheld, *withheld))
+        return Unread(said, self.read)
 
 
 class Watch(Protocol):
@@ -290,6 +305,8 @@ class Protection(ABC):
             DataError: the rows are not what the schema says; what was reserved is spent.
             Cancelled: the watcher stopped the run; what was reserved is spent.
         """
+        from privet.protect.asked import arguments, asked
+
         steward = steward or NullSteward()
         plan = self.plan(model, rows.facts)
         request = Request(
@@ -297,12 +314,13 @@ class Protection(ABC):
             data_set=rows.facts.data_set,
             guarantee=plan.guarantee,
             purpose=purpose,
-            parameters={
-                "model": model.name,
-                "protection": self.label,
-                "columns": list(rows.facts.columns),
+            parameters=asked(
+                model,
+                rows.facts,
                 **plan.settings,
-            },
+                protection=self.label,
+                arguments=arguments(self),
+            ),
         )
         with spending(steward, request) as spend:
             self.admit(model)

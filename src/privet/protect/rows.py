@@ -58,6 +58,7 @@ def rows_of(data: Dataset, model: Model, *, private: bool = False) -> Rows:
 def facts_of(data: Dataset, model: Model) -> Facts:
     """What is public about a data set that the model will be trained on; see `unread`."""
     from privet.data import Encoder
+    from privet.data.declared import declared, withheld
 
     schema = data.schema
     target, encoder = schema.required_target(), Encoder(schema, model.encoding)
@@ -85,6 +86,8 @@ def facts_of(data: Dataset, model: Model) -> Facts:
         missing=tuple(encoder.missing_bounds),
         provenance=(_ORIGINS[schema.bounds_from],),
         bounds_claim=schema.bounds_claim,
+        declared=declared(schema),
+        withheld=withheld(schema),
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from privet.errors import Refused
 from privet.govern.ledger.records import Entry
-from privet.govern.policy import rules, words
+from privet.govern.policy import rules, schemas, words
 from privet.govern.policy.acts import expiry
 from privet.govern.policy.adoption import ADOPT
 from privet.govern.policy.approvals import REQUESTED, case_of, may_approve
@@ -59,6 +59,9 @@ def page(ledger: Ledger, request_entry: Entry, *, now: datetime | None = None) -
         reason=payload.get("reason", ""),
         requester=case.requester,
         runs=_runs(case),
+        schema=schemas.lines(case.request.parameters.get("schema")),
+        declared=schemas.rows(case.request.parameters.get("schema"),
+                              case.request.parameters.get("columns")),
         promises=list(dict.fromkeys(words.promises(case.request.guarantee))),
         answers=_answers(case),
         budget=_budget(ledger, case),
@@ -108,7 +111,9 @@ def _runs(case: Case) -> list[tuple[str, str]]:
     pairs = [("Action", words.ACTIONS.get(request.action, request.action))]
     if columns is not None:
         pairs.append(("Columns", words.shown(columns) + ("" if named else " (all of them)")))
-    return [*pairs, *(pair for pair in words.flat(request.parameters) if pair[0] != "columns")]
+    rest = {name: value for name, value in request.parameters.items()
+            if name not in ("columns", "schema")}
+    return [*pairs, *words.flat(rest)]
 
 
 def _answers(case: Case) -> list[tuple[str, tuple[str, ...]]]:
@@ -197,6 +202,8 @@ _SAYS: tuple[tuple[Rule, str, Callable[[Terms, Case], str | None]], ...] = (
     (rules.model_retention, "Models are kept",
      lambda t, _: f"{t.keep_models_days:,} days" if t.keep_models_days else None),
     (rules.reports_exist, "Reports first", lambda t, _: ", ".join(t.reports) or None),
+    (rules.shown, "Shown in full",
+     lambda t, _: "what is approved" if t.approvals else None),
     (rules.not_denied, "Denials", lambda t, _: "one is enough to refuse"),
 )  # fmt: skip
 

@@ -233,6 +233,17 @@ def named_requester(policy: Policy, case: Case) -> Decision | None:
     return no("somebody else must approve, and it is not known who asks", 'requester="NAME"')
 
 
+def shown(policy: Policy, case: Case) -> Decision | None:
+    """Where somebody must approve, the request shows all that the run depends on."""
+    hidden = case.request.parameters.get("withheld")
+    if not case.terms.approvals or not hidden:
+        return None
+    listed = hidden if isinstance(hidden, list) else [hidden]
+    return no(f"nobody can approve what the request cannot show: {'; '.join(map(str, listed))}",
+              'values known from the field in the schema, then bounds_from = "domain"; no weights '
+              "of single rows")  # fmt: skip
+
+
 def not_denied(policy: Policy, case: Case) -> Decision | None:
     """No approver's denial stands."""
     for name, act in acts_on(policy, case).items():
@@ -279,6 +290,7 @@ RULES: tuple[Rule, ...] = (
     model_retention,
     reports_exist,
     named_requester,
+    shown,
     not_denied,
     approved,
 )

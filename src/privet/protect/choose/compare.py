@@ -20,6 +20,7 @@ from privet.claims import (
 )
 from privet.data.types import BoundsClaim, Target
 from privet.errors import Cancelled, InvalidInput, PrivetError, Refused, fraction, whole
+from privet.protect.asked import arguments, asked
 from privet.protect.base import (
     Array,
     Facts,
@@ -132,13 +133,14 @@ def compare_rows(
             assumptions=("the figures are for the curator's eyes and are not released",),
         ),
         purpose=purpose,
-        parameters={
-            "model": model.name,
-            "columns": list(rows.facts.columns),
-            "protections": [run.label for run in runs],
-            "seeds": len(numbers),
-            "test_size": test_size,
-        },
+        parameters=asked(
+            model,
+            rows.facts,
+            protections=[run.label for run in runs],
+            arguments=[arguments(run.protection) for run in runs],
+            seeds=len(numbers),
+            test_size=test_size,
+        ),
     )
     with spending(steward or NullSteward(), request) as spend:
         spend.touch()

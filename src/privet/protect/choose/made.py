@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import platform
 from collections.abc import Sequence
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 
+from privet.protect.asked import arguments_of, default_of
 from privet.protect.base import Model, Protection
 
 _PACKAGES = ("numpy", "scipy", "jax", "scikit-learn", "dp-accounting")
@@ -39,23 +39,11 @@ def call(model: Model, protections: Sequence[Protection], **settings: object) ->
 
 def _written(protection: Protection) -> str:
     """A protection as one writes it: what differs from the defaults."""
-    fields = getattr(protection, "__dataclass_fields__", {}).values()
     given = [
-        f"{field.name}={getattr(protection, field.name)!r}"
-        for field in fields
-        if _is_argument(field) and getattr(protection, field.name) != _default(field)
+        f"{item.name}={getattr(protection, item.name)!r}"
+        for item in arguments_of(protection)
+        if getattr(protection, item.name) != default_of(item)
     ]
     name = type(protection).__name__
     ours = type(protection).__module__.startswith("privet.")
     return f"{'pv.' if ours else ''}{name}({', '.join(given)})"
-
-
-def _is_argument(field: dataclasses.Field[object]) -> bool:
-    """False for class variables and inner state, which nobody writes."""
-    return field.init and field.repr and "ClassVar" not in str(field.type)
-
-
-def _default(field: dataclasses.Field[object]) -> object:
-    if field.default_factory is not dataclasses.MISSING:
-        return field.default_factory()
-    return field.default

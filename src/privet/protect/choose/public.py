@@ -19,6 +19,7 @@ from privet.data.types import Target
 from privet.dp import accounting, mechanisms
 from privet.entropy import Stream, reproducible_stream, secret_stream
 from privet.errors import InvalidInput, Refused, positive, whole
+from privet.protect.asked import arguments, asked
 from privet.protect.base import (
     Array,
     Facts,
@@ -99,13 +100,15 @@ def compare_publicly(
         data_set=rows.facts.data_set,
         guarantee=plan.charge.guarantee,
         purpose=purpose,
-        parameters={
-            "model": model.name,
-            "columns": list(rows.facts.columns),
-            "protections": list(plan.labels),
-            "seeds": plan.folds,
-            "released": True,
-        },
+        parameters=asked(
+            model,
+            rows.facts,
+            protections=list(plan.labels),
+            arguments=[arguments(protection) for protection in protections],
+            seeds=plan.folds,
+            released=True,
+            **({} if insecure_seed is None else {"insecure_seed": insecure_seed}),
+        ),
     )
     stream = _stream(insecure_seed)
     with spending(steward or NullSteward(), request) as spend:
