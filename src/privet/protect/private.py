@@ -14,8 +14,9 @@ from privet.claims.guarantees import RELATIONS, Relation
 from privet.data.types import BoundsClaim
 from privet.dp import accounting
 from privet.entropy import Stream, reproducible_stream, secret_stream
-from privet.errors import InvalidBudget, MissingBounds, Refused, fraction, one_of, positive, whole
+from privet.errors import InvalidBudget, Refused, fraction, one_of, positive, whole
 from privet.protect.base import Facts, Model, Outcome, Plan, Protection, Rows, Watch
+from privet.protect.bounds import require_bounds
 from privet.protect.fits import FitCount
 
 
@@ -142,7 +143,7 @@ class Private(Protection):
             InvalidBudget: delta is not below 1 / units, or the budget allows no training.
             Refused: add-remove without `expected_units`.
         """
-        _require_bounds(facts)
+        require_bounds(facts)
         units = self._public_units(facts)
         delta = self._delta(facts, units)
         epsilon = min(self.epsilon, accounting.LARGEST)
@@ -291,35 +292,6 @@ def _added(before: BoundsClaim | None) -> tuple[str, ...]:
     if before is None:
         return ()
     return (f"the bounds add epsilon {before.epsilon:g} and delta {before.delta:.3g}",)
-
-
-def _require_bounds(facts: Facts) -> None:
-    """Refuse bounds that are absent, or that were taken from the private rows.
-
-    Raises:
-        MissingBounds: with the lines to add to the schema.
-    """
-    absent = facts.low is None or facts.high is None or facts.norm is None
-    unranged = facts.classes is None and facts.target_range is None
-    if facts.missing or absent or unranged:
-        lines = facts.missing or (
-            ("target: min and max",) if unranged and not absent else ("min and max of each column",)
-        )
-        raise MissingBounds(
-            "differential privacy needs bounds that do not come from the data",
-            value=lines,
-            bound="min and max of every number, the list of values of every category",
-            remedy="in the schema file, from what you know about the field: "
-            + "; ".join(map(str, lines)),
-        )
-    if facts.bounds_from == "data":
-        raise MissingBounds(
-            "the bounds of this schema were taken from the data and would leak them",
-            value=facts.bounds_from,
-            bound='bounds_from = "domain" or "dp"',
-            remedy='write bounds you know, then bounds_from = "domain"; or draft them privately: '
-            "privet schema draft FILE --private --epsilon 0.1",
-        )
 
 
 def _guess_seconds(model: Model, facts: Facts, settings: dict[str, Any]) -> float:
