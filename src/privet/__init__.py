@@ -32,12 +32,13 @@ if TYPE_CHECKING:
         save,
     )
     from privet.estimators.comparison import compare
-    from privet.protect import Plain, Private
+    from privet.protect import LocallyPrivate, Plain, Private
 
 __all__ = [
     "Classifier",
     "Dataset",
     "LinearRegression",
+    "LocallyPrivate",
     "LogisticRegression",
     "MLPClassifier",
     "MLPRegressor",
@@ -58,6 +59,7 @@ _HOMES = {
     "Classifier": "privet.estimators",
     "Dataset": "privet.data",
     "LinearRegression": "privet.estimators",
+    "LocallyPrivate": "privet.protect",
     "LogisticRegression": "privet.estimators",
     "MLPClassifier": "privet.estimators",
     "MLPRegressor": "privet.estimators",

@@ -29,6 +29,7 @@ PROTECTIONS: dict[str, Callable[[], Protection]] = {
     "private-add-remove": lambda: pv.Private(
         epsilon=8.0, delta=1e-4, relation="add-remove", expected_units=400
     ),
+    "local": lambda: pv.LocallyPrivate(epsilon=16.0),
     "private-several-fits": lambda: pv.Private(epsilon=8.0, delta=1e-4, fits=2),
 }
 N, D = 400, 3

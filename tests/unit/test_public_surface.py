@@ -14,6 +14,7 @@ PUBLIC = [
     "Classifier",
     "Dataset",
     "LinearRegression",
+    "LocallyPrivate",
     "LogisticRegression",
     "MLPClassifier",
     "MLPRegressor",

@@ -224,13 +224,13 @@ def _protect_record(protection: Protection) -> dict[str, Any]:
 def _protection(saved: dict[str, Any]) -> Protection | None:
     if saved["protect"] is None:
         return None
-    from privet.protect import Plain, Private
+    from privet.protect import LocallyPrivate, Plain, Private
 
     record = fields.table(saved, "protect")
     if set(record) != {"name", "settings"}:
         fields.refuse("protect", sorted(record), "name and settings")
 
-    known: dict[str, type[Protection]] = {"plain": Plain, "private": Private}
+    known: dict[str, type[Protection]] = {"plain": Plain, "private": Private, "local": LocallyPrivate}
     settings = {name: _read(value) for name, value in fields.table(record, "settings").items()}
     planted = sorted(set(settings) & set(_NOT_SAVED))
     if planted:

@@ -12,12 +12,17 @@ from privet.protect.base import Protection, Result
 from privet.protect.stack import one_protection
 
 if TYPE_CHECKING:
+    from privet.protect.local import LocallyPrivate
     from privet.protect.plain import Plain
     from privet.protect.private import Private
 
-__all__ = ["Plain", "Private", "Protection", "Result", "one_protection"]
+__all__ = ["LocallyPrivate", "Plain", "Private", "Protection", "Result", "one_protection"]
 
-_HOMES = {"Plain": "privet.protect.plain", "Private": "privet.protect.private"}
+_HOMES = {
+    "LocallyPrivate": "privet.protect.local",
+    "Plain": "privet.protect.plain",
+    "Private": "privet.protect.private",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,1 +1,89 @@
-"""Local differential privacy: noise on each record before it leaves its device."""
+"""Local differential privacy: noise on each record before it leaves its device.
+
+>>> from privet import local
+>>> local.best_oracle(4, epsilon=2.0, n=1000).oracle.name
+'grr'
+
+Frequency oracles (`RandomisedResponse`, `HadamardResponse`, `SubsetSelection`, `UnaryEncoding`)
+randomise one value of a known domain, `Duchi`, `Piecewise` and `Hybrid` a number within bounds,
+`VectorCode` a vector of bounded length. `read`, `histogram` and `mean` read what `privet perturb`
+or `pv.perturb` wrote.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from privet.dp.local.choose import Choice, best_oracle
+    from privet.dp.local.estimate import Histogram, histogram, mean
+    from privet.dp.local.files import read, write
+    from privet.dp.local.numbers import Average, Duchi, Hybrid, NumberRandomiser, Piecewise
+    from privet.dp.local.oracle import Frequencies, FrequencyOracle
+    from privet.dp.local.oracles import (
+        HadamardResponse,
+        RandomisedResponse,
+        SubsetSelection,
+        UnaryEncoding,
+    )
+    from privet.dp.local.table import Perturbed
+    from privet.dp.local.vectors import VectorCode
+
+__all__ = [
+    "Average",
+    "Choice",
+    "Duchi",
+    "Frequencies",
+    "FrequencyOracle",
+    "HadamardResponse",
+    "Histogram",
+    "Hybrid",
+    "NumberRandomiser",
+    "Perturbed",
+    "Piecewise",
+    "RandomisedResponse",
+    "SubsetSelection",
+    "UnaryEncoding",
+    "VectorCode",
+    "best_oracle",
+    "histogram",
+    "mean",
+    "read",
+    "write",
+]
+
+_HOMES = {
+    "Average": "numbers",
+    "Choice": "choose",
+    "Duchi": "numbers",
+    "Frequencies": "oracle",
+    "FrequencyOracle": "oracle",
+    "HadamardResponse": "oracles",
+    "Histogram": "estimate",
+    "Hybrid": "numbers",
+    "NumberRandomiser": "numbers",
+    "Perturbed": "table",
+    "Piecewise": "numbers",
+    "RandomisedResponse": "oracles",
+    "SubsetSelection": "oracles",
+    "UnaryEncoding": "oracles",
+    "VectorCode": "vectors",
+    "best_oracle": "choose",
+    "histogram": "estimate",
+    "mean": "estimate",
+    "read": "files",
+    "write": "files",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"privet.dp.local.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

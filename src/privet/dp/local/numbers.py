@@ -126,7 +126,8 @@ class NumberRandomiser(ABC):
         if found.dtype.kind not in "iuf" or found.ndim != 1 or np.isnan(found).any():
             raise InvalidInput("something is no number", bound="(n,) numbers without gaps")
         share = (np.clip(found, self.low, self.high) - self.low) / (self.high - self.low)
-        return np.clip(np.rint(share * self.grid), 0, self.grid).astype(np.int64)
+        points: Array = np.clip(np.rint(share * self.grid), 0, self.grid).astype(np.int64)
+        return points
 
     def decode(self, reports: Any) -> Array:
         """Unbiased numbers in their own unit, (n,) float64; most lie beyond the bounds.
