@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from privet.claims import Cost, DPGuarantee, Sight, to_json
+from privet.claims.events import Event, Gaussian
+from privet.dp.accounting import epsilon_for
 from privet.govern.ledger import Ledger, Receipt, SigningKey, check
 from privet.govern.ledger.canonical import framed
 from privet.govern.ledger.receipt import check_head
@@ -78,6 +81,14 @@ class Window:
         self.until("turn == document.getElementById('results').dataset.turn")
         found: list[str] = self.page.evaluate(
             "() => [...document.querySelectorAll('article')].map(a => a.dataset.verdict)"
+        )
+        return found
+
+    def claims(self) -> list[str]:
+        """What was found about the claim of each receipt, once all are recomputed."""
+        self.until("turn == document.getElementById('results').dataset.settled")
+        found: list[str] = self.page.evaluate(
+            "() => [...document.querySelectorAll('article')].map(a => a.dataset.claim ?? '')"
         )
         return found
 
@@ -218,6 +229,74 @@ def test_a_signature_whose_scalar_is_not_reduced_is_refused(opened: Any, receipt
     bad = replace(receipt, head=replace(receipt.head, signature=longer))
     assert check(bad), "the reference refuses it too"
     assert opened(receipt_page(bad), before=NO_SUBTLE).verdicts() == ["refused"]
+
+
+def payload(epsilon: float, *events: Event, **more: Any) -> dict[str, Any]:
+    """Of a commit that claims this."""
+    claim = DPGuarantee(
+        epsilon=epsilon, delta=1e-6, unit="row", relation="zero-out", accountant="PLD",
+        events=events, sights=(Sight("reader", "noised sums", protected=True),),
+        assumptions=("the curator is trusted",),
+    )  # fmt: skip
+    return {"reserve": 8, "token": "t", "guarantee": to_json(claim), "cost": to_json(Cost())} | more
+
+
+def resigned(entry: dict[str, Any], folder: Path, name: str) -> Receipt:
+    """A receipt of a ledger whose own key signed this entry: nothing in it was altered later."""
+    ledger = Ledger.open(folder / name)
+    found = ledger.append("run.commit", entry)
+    return ledger.receipt(found.seq)
+
+
+def test_a_claim_that_its_own_key_signed_too_low_does_not_hold(opened: Any, tmp_path: Path) -> None:
+    """Who holds the ledger's key lowers epsilon and signs again: every signature is valid."""
+    release = Gaussian(4.0, what="gradient sums")
+    spent = epsilon_for(release, 1e-6)
+    honest = resigned(payload(spent, release), tmp_path, "honest.db")
+    forged = resigned(payload(spent / 2, release), tmp_path, "forged.db")
+    assert check(honest) == check(forged) == []
+    found = opened(receipt_page(honest, forged))
+    assert found.verdicts() == ["holds", "holds"]
+    assert found.claims() == ["holds", "fails"]
+    first, second = (found.page.locator("article .outcome").nth(n).inner_text() for n in (0, 1))
+    assert "Claim holds" in first and "Recomputed here: at most 1.06" in first
+    assert "Claim does not hold" in second and "Claim holds" not in second
+    assert f"Claimed: epsilon {spent / 2} at delta 1e-06." in second
+    assert "spend more than it claims" in second
+    assert found.requests == [found.url] and found.complaints == []
+
+
+def test_a_claim_that_cannot_be_recomputed_is_not_green(opened: Any, tmp_path: Path) -> None:
+    plain = payload(1.0, Gaussian(6.0))
+    other = {"kind": "local-dp", "sights": [], "assumptions": [], "checks": []}
+    bodies = [payload(1.0), plain | {"guarantee": other}, plain | {"guarantee": {}}]
+    receipts = [resigned(body, tmp_path, f"{n}.db") for n, body in enumerate(bodies)]
+    found = opened(receipt_page(*receipts))
+    assert found.claims() == ["unknown"] * 3
+    for number in range(3):
+        outcome = found.page.locator("article .outcome").nth(number)
+        assert "? Claim not checked" in outcome.inner_text()
+        assert "It cannot be recomputed here: " in outcome.inner_text()
+        assert outcome.locator(".good").count() == 1, "that of the receipt"
+
+
+def test_commit_and_reservation_are_compared(opened: Any, tmp_path: Path) -> None:
+    ledger = record(tmp_path / "l.db")
+    done, asked = ledger.receipt(9), ledger.receipt(8)
+    found = opened(receipt_page(done))
+    assert found.claims() == ["holds"]
+    assert "with the receipt of that entry on this page" in found.text()
+    assert found.choose(done.to_json(), asked.to_json()) == ["holds", "holds"]
+    assert found.claims() == ["holds", "holds"]
+    assert "It stays within what entry 8 reserved." in found.text()
+    more = json.loads(json.dumps(done.entry.payload))
+    more["guarantee"]["epsilon"] = 1.5
+    number = ledger.append("run.commit", more).seq
+    other = ledger.append("run.commit", more | {"token": "t2"}).seq
+    found = opened(receipt_page(ledger.receipt(number), ledger.receipt(8), ledger.receipt(other)))
+    assert found.claims() == ["fails", "holds", "fails"]
+    assert "epsilon 1.5 was committed, and 1.0 reserved" in found.text()
+    assert "that entry is not its reservation" in found.text()
 
 
 def test_every_receipt_of_every_head_holds(opened: Any, tmp_path: Path) -> None:
@@ -371,6 +450,7 @@ def test_hostile_names_run_nothing_and_fit(opened: Any, tmp_path: Path, number: 
         if name == "receipt":
             assert found.verdicts() == ["holds", "holds"]
             found.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+            assert "pending" not in found.claims()
         found.page.wait_for_load_state("networkidle")
         assert found.requests == [found.url], name
         assert found.complaints == [], name

@@ -23,7 +23,7 @@ def claim(role: str = NAMES["role"], epsilon: float = 1.0) -> Guarantee:
         unit="patient_id",
         relation="add-remove",
         accountant="PLD, dp-accounting 0.6",
-        events=(Gaussian(4.0, what="gradient sums"),),
+        events=(Gaussian(5.0, what="gradient sums"),),
         sights=(Sight(role, "parameters with calibrated noise", protected=True),),
         assumptions=("the curator is trusted",),
         checks=("epsilon_for(events) <= 1",),

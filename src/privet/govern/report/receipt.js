@@ -102,11 +102,16 @@ function costOf(cost) {
   return out.length ? out : ["nothing is recorded"];
 }
 
-// The four answers of the claim that an entry holds, if it holds one.
-function answers(body) {
+// The claim of an entry, or what was asked for, if it holds one.
+function claimOf(body) {
+  const claim = get(body, "guarantee") ?? get(body, "request", "guarantee");
+  return claim instanceof Map ? claim : null;
+}
+
+// The four answers of the claim that an entry holds.
+function answers(body, count) {
+  const claim = claimOf(body);
   const asked = get(body, "request", "guarantee");
-  const claim = get(body, "guarantee") ?? asked;
-  if (!(claim instanceof Map)) return null;
   const paragraphs = (items) => items.map((text) => node("p", { dir: "auto" }, text));
   const texts = (name) => {
     const found = claim.get(name);
@@ -115,12 +120,15 @@ function answers(body) {
   const sights = (Array.isArray(claim.get("sights")) ? claim.get("sights") : [])
     .filter((item) => item instanceof Map).map((item) => `${plain(item.get("role"))}: ${plain(item.get("sees"))}`);
   const notes = caveats(claim);
+  const recordedChecks = Array.isArray(claim.get("checks"))
+    ? claim.get("checks").map((text) => `as recorded: ${plain(text)}`) : [];
   return listed([
     [claim === asked ? "Asked for" : "Claim", paragraphs([headline(claim)])],
     ["Who learns what", paragraphs(sights.length ? sights : ["not in this entry"])],
     ["Under which assumption", paragraphs(texts("assumptions"))],
     ["At what cost", paragraphs(costOf(get(body, "cost")))],
-    ["How to check it", paragraphs(texts("checks"))],
+    ["How it was checked", paragraphs([`here: the receipt by ${count} checks, and the claim by `
+      + "adding up its releases, with the outcome above", ...recordedChecks])],
     ...(notes.length ? [["Caveats", paragraphs(notes)]] : []),
   ]);
 }
@@ -128,32 +136,41 @@ function answers(body) {
 function refusal(name, reason) {
   return node("article", { "data-verdict": "refused" },
     node("p", { class: "kicker" }, name),
-    node("h2", {}, node("span", { class: "verdict bad" }, "✗ Refused"), " Do not rely on it"),
-    node("p", {}, `${reason[0].toUpperCase()}${reason.slice(1)}.`));
+    node("h2", {}, "Do not rely on it"),
+    node("div", { class: "outcome" }, line("bad", "✗ Refused", sentence(reason))));
 }
 
-function article(name, receipt, checks, opinion) {
+const line = (css, badge, ...rest) => [
+  node("p", {}, node("span", { class: `verdict ${css}` }, badge)), node("div", {}, rest.map((text) => node("p", {}, text))),
+];
+
+function article(name, receipt, checks, opinion, body) {
   const { entry, head } = receipt;
   const good = checks.every((item) => item.good);
-  const out = node("article", { "data-verdict": good ? "holds" : "refused" },
-    node("p", { class: "kicker" }, name),
-    node("h2", {}, node("span", { class: `verdict ${good ? "good" : "bad"}` }, good ? "✓ Holds" : "✗ Refused"),
-      good ? ` Entry ${entry.seq}: ${entry.kind}` : " Do not rely on this receipt"),
+  const claim = good ? claimOf(body) : null;
+  const list = [
     node("ul", { class: "checks" }, checks.map((item) =>
       node("li", { class: item.good ? "good" : "bad" },
         node("span", { class: "mark", "aria-hidden": "true" }, item.good ? "✓" : "✗"),
         node("span", {}, `${item.good ? "" : "Failed: "}${item.text}`)))),
-    node("p", { class: "quiet" }, opinion));
+    node("p", { class: "quiet" }, opinion),
+  ];
+  const out = node("article", { "data-verdict": good ? "holds" : "refused", "data-claim": claim ? "pending" : "none" },
+    node("p", { class: "kicker" }, name),
+    node("h2", {}, good ? `Entry ${entry.seq}: ${entry.kind}` : "Do not rely on this receipt"),
+    node("div", { class: "outcome" },
+      good ? line("good", "✓ Receipt holds", "The entry stood in a signed ledger, with this content.")
+        : line("bad", "✗ Refused", "What it says is not shown, because nothing vouches for it."),
+      claim ? line("open", "… Claim", "It is being recomputed.") : []));
   if (!good) {
-    out.append(node("p", {}, "What it says is not shown, because nothing vouches for it."));
+    out.append(...list);
     return out;
   }
+  if (claim) out.append(node("div", { class: "answers" }, answers(body, checks.length)));
+  out.append(node("details", {}, node("summary", {}, `How the receipt was checked (${checks.length} checks)`), list));
   if (entry.text !== null) {
-    const body = get(parsed(entry.text), "body") ?? null;
-    const four = answers(body);
-    if (four) out.append(node("div", { class: "answers" }, four));
     const all = node("details", {}, node("summary", {}, "All that the entry records"), shown(body));
-    all.open = !four;
+    all.open = !claim;
     out.append(all);
   }
   out.append(node("details", {}, node("summary", {}, "Entry, head and keys"), listed([
@@ -166,6 +183,59 @@ function article(name, receipt, checks, opinion) {
     ...receipt.cosignatures.map((item) => ["Witness", node("p", { class: "mono" }, keyId(item.public))]),
   ])));
   return out;
+}
+
+const rounded = (value) => (Number.isFinite(value) ? String(Number(value.toPrecision(5))) : "no bound");
+const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
+const RELATIONS = {
+  "zero-out": "one unit's contribution is replaced by nothing",
+  "add-remove": "one unit is added or removed",
+  "replace-one": "one unit's data are replaced by any other: it leaves and another comes, which doubles what is added up",
+};
+
+// The claim's line: what was claimed, what was found, and whether that holds.
+function outcome(claim, { answer, why, found }, reserved) {
+  const claimed = claim.get("kind") === "dp"
+    ? `Claimed: epsilon ${plain(claim.get("epsilon"))} at delta ${plain(claim.get("delta"))}.` : "";
+  const here = found === undefined ? "" : ` Recomputed here: ${Number.isFinite(found) ? `at most ${rounded(found)}` : "no bound"}.`;
+  const texts = claimed ? [claimed + here] : [];
+  const fault = reserved && reserved.fault;
+  if (answer === "unknown") texts.push(`It cannot be recomputed here: ${why}.`);
+  else if (why) texts.push(sentence(why));
+  if (fault) texts.push(`It is not what entry ${reserved.number} reserved: ${fault}.`);
+  else if (reserved && fault === "") texts.push(`It stays within what entry ${reserved.number} reserved.`);
+  else if (reserved) {
+    texts.push(`Entry ${reserved.number} reserved it; with the receipt of that entry on this page, the two are compared.`);
+  }
+  if (answer === "fails" || fault) return line("bad", "✗ Claim does not hold", ...texts);
+  if (answer === "holds") return line("good", "✓ Claim holds", ...texts);
+  return line("open", "? Claim not checked", ...texts);
+}
+
+function releaseText({ noise, count, rate, what }) {
+  const where = rate < 1 ? `a Poisson sample at rate ${rate}` : "every unit";
+  return `${grouped(String(count))} × Gaussian noise of ${noise} times what a unit can add, on ${where}: ${what}`;
+}
+
+// How the answer was found, for whoever wants to follow it.
+function arithmetic(result) {
+  const { releases, relation, delta, share, parts, found } = result;
+  if (!releases || found === undefined) return null;
+  const sampled = releases.some((release) => release.rate < 1);
+  const rest = [...parts].filter(([name]) => name !== MECHANISM).map(([name, part]) => `${name} ${part}`);
+  const paragraphs = (...texts) => texts.map((text) => node("p", { dir: "auto" }, text));
+  return node("details", { class: "arithmetic" }, node("summary", {}, "The arithmetic"), listed([
+    ["Releases", paragraphs(...releases.map(releaseText))],
+    ["Neighbours", paragraphs(`${relation}: ${RELATIONS[relation]}`)],
+    ["Delta", paragraphs(share === delta ? `all of ${delta} is for these releases`
+      : `${share} of ${delta} is for these releases; taken as stated: ${rest.join(", ") || "the rest"}`)],
+    ["Method", paragraphs(sampled
+      ? "the distribution of the privacy loss on a grid, every loss rounded up, composed by Fourier transform; adding and removing a unit apart, the greater delta last"
+      : `Gaussians on every unit compose exactly, here to mu = ${rounded(joinedMu(releases, relation))}; delta by Balle & Wang 2018, Theorem 8`)],
+    ["Result", paragraphs(`epsilon ${rounded(found)} at delta ${share}, an upper bound`)],
+    ["Tolerance", paragraphs(`a claim does not hold if it lies more than ${TOLERANCE}, or ${SHARE * 100} % of itself if that is less, below the result`)],
+    ["Not shown by this", paragraphs("that this noise was really added, and that nothing else was released")],
+  ]));
 }
 
 const OPINIONS = {
@@ -182,9 +252,10 @@ async function examined(name, record, expected) {
     if (opinion === "disagrees") {
       checks.push({ good: false, text: "The browser's own code finds otherwise." });
     }
-    if (receipt.entry.text !== null && checks.every((item) => item.good)) parsed(receipt.entry.text);
     const good = checks.every((item) => item.good);
-    return [article(name, receipt, checks, OPINIONS[opinion] ?? ""), good ? receipt : null];
+    const body = good && receipt.entry.text !== null ? get(parsed(receipt.entry.text), "body") : null;
+    const about = article(name, receipt, checks, OPINIONS[opinion] ?? "", body);
+    return [about, good ? { ...receipt, body } : null];
   } catch (error) {
     if (error instanceof Malformed) return [refusal(name, error.message), null];
     throw error;
@@ -202,6 +273,29 @@ function recordsOf(name, text) {
   }
 }
 
+// Recomputes the claims of the articles on the page, one after the other.
+async function settle(mine, held) {
+  const entries = held.map(([, { entry, head, body }]) => ({ ledger: head.ledger, seq: entry.seq, kind: entry.kind, body }));
+  for (const [i, [about, { entry, body }]] of held.entries()) {
+    const claim = claimOf(body);
+    if (!claim) continue;
+    const place = about.querySelector(".outcome");
+    const tell = (share) => {
+      place.lastChild.lastChild.textContent = `It is being recomputed: ${Math.round(100 * share)} %.`;
+    };
+    if (!answered.has(entry.text)) answered.set(entry.text, recomputed(claim, { tell }));
+    const result = await answered.get(entry.text);
+    if (mine !== turn) return;
+    const reserved = reservedFor(entries[i], entries);
+    place.replaceChildren(...[...place.children].slice(0, 2), ...outcome(claim, result, reserved));
+    const folded = arithmetic(result);
+    if (folded) about.querySelector(".answers").after(folded);
+    about.dataset.claim = reserved && reserved.fault ? "fails" : result.answer;
+  }
+  document.getElementById("results").dataset.settled = String(mine);
+}
+
+const answered = new Map(); // by the text of the entry
 let records = [];
 let turn = 0;
 
@@ -218,16 +312,17 @@ async function show() {
       const [about, receipt] = typeof record === "string"
         ? [refusal(name, record), null] : await examined(name, record, expected);
       found.push(about);
-      if (receipt) held.push(receipt);
+      if (receipt) held.push([about, receipt]);
     }
   }
-  for (const [one, other] of contradictions(held)) {
+  for (const [one, other] of contradictions(held.map(([, receipt]) => receipt))) {
     found.unshift(refusal("All of these together", `the receipts of entries ${one} and ${other} `
       + "contradict each other, although both are signed: the ledger was forked or rewritten"));
   }
   if (mine !== turn) return;
   place.replaceChildren(...found);
   place.dataset.turn = String(mine);
+  await settle(mine, held);
 }
 
 async function take(files) {

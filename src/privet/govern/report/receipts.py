@@ -8,7 +8,7 @@ from privet.errors import InvalidInput
 from privet.govern.ledger import Receipt
 from privet.govern.report import look
 
-SCRIPTS = ("hashes.js", "checks.js", "receipt.js")
+SCRIPTS = ("hashes.js", "checks.js", "gaussian.js", "claims.js", "receipt.js")
 
 
 def receipt_page(*receipts: Receipt, ledger: str | None = None, key: str | None = None) -> str:
@@ -25,9 +25,15 @@ def receipt_page(*receipts: Receipt, ledger: str | None = None, key: str | None 
           every field of one.
         - What is hashed is what is shown: the content is read from the bytes that the
           commitment opens to, and a receipt that fails shows no content.
+        - The claim of an entry is called holding only if its epsilon is at least what this page
+          adds up to from the releases that the claim names, at the part of delta that is theirs,
+          less the tolerance that the page states. Code of its own does that; `tests/golden/`
+          holds it and dp-accounting together. A claim whose releases are not named, or whose
+          kind is not known, is never called holding.
         - It makes no request and runs no script but its own: its content security policy pins
           the script by hash. Text from a receipt enters the page as text only.
-        - Not claimed: that a page which somebody else hands over is this page.
+        - Not claimed: that the noise of a release was really added, that nothing else was
+          released, and that a page which somebody else hands over is this page.
 
     Raises:
         InvalidInput: `ledger` or `key` is not 32 hex digits.
