@@ -1,4 +1,4 @@
-"""`privet request`, `approve`, `deny` and `revoke`: people agree to one exact job."""
+"""`privet approve`, `deny` and `revoke`: people agree to one exact job."""
 
 from __future__ import annotations
 
@@ -8,122 +8,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from privet.claims import Cost, Decision, Guarantee, Receipt, Request, Reservation
 from privet.cli.ledgers import ledger_option, written_ledger
-from privet.cli.options import (
-    PROTECTIONS,
-    budget,
-    chance,
-    data_options,
-    output_options,
-    training_options,
-)
+from privet.cli.options import output_options
 from privet.cli.policy import load_key
-from privet.errors import InvalidInput, Refused, one_of
+from privet.errors import InvalidInput
 
 if TYPE_CHECKING:
     from privet.govern.ledger import Entry
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-class Asking:
-    """A steward that notes what would be asked, and lets nothing run."""
-
-    def __init__(self) -> None:
-        self.request: Request | None = None
-
-    def decide(self, request: Request) -> Decision:
-        """Note the request and refuse it."""
-        self.request = request
-        return Decision(granted=False, reason="only asked")
-
-    def reserve(self, request: Request) -> Reservation:
-        """Never: nothing was granted."""
-        raise Refused("nothing was granted")
-
-    def release(self, reservation: Reservation) -> None:
-        """Never: nothing was reserved."""
-
-    def forfeit(self, reservation: Reservation, reason: str) -> None:
-        """Never: nothing was reserved."""
-
-    def commit(self, reservation: Reservation, guarantee: Guarantee, cost: Cost) -> Receipt:
-        """Never: nothing was reserved."""
-        raise Refused("nothing was reserved")
-
-
-@click.command("request", short_help="Ask for the approvals that a training needs.")
-@data_options
-@training_options
-@click.option("--reason", required=True, metavar="TEXT",
-              help="Why it should be approved, for those who decide.")
-@click.option("--html", "html_file", metavar="FILE",
-              help="Also write the request as one HTML page, for somebody who uses no shell.")
-@output_options
-def request(
-    data: str, target: str | None, schema_file: str | None, table: str | None, query: str | None,
-    protect: str, epsilon: str, delta: str | None, model: str | None, purpose: str, reason: str,
-    html_file: str | None, as_json: bool,
-) -> None:
-    """Ask for the approvals that this training of DATA needs; nothing is read or spent.
-
-    The options are those of 'privet train'. What is approved is exactly this job: another
-    epsilon, model or version of the data is another one.
-
-    \b
-    Example:
-      privet request patients.csv --epsilon 1 --purpose care --reason "yearly model"
-      privet approve 3f2a9c --key maria.key
-      privet train patients.csv --epsilon 1 --purpose care --out model.safetensors
-    """
-    from privet.cli.console import print_json, say
-    from privet.cli.files import writable, write_text
-    from privet.cli.sources import Source
-    from privet.govern.budget.heads import remember
-    from privet.govern.policy import page
-    from privet.govern.policy import request as ask
-
-    one_of(PROTECTIONS, protection=protect, remedy="--protect private")
-    file = None if html_file is None else writable(html_file, option="--html")
-    wanted, ledger, who = _wanted(Source(data, target, schema_file, table, query), protect,
-                                  budget(epsilon), chance(delta), model, purpose)
-    entry = ask(ledger, wanted, who, reason)
-    remember(ledger)
-    job = str((entry.payload or {})["job"])
-    if file is not None:
-        write_text(file, page(ledger, entry))
-    if as_json:
-        print_json({"job": job, "entry": entry.seq, "html": html_file})
-        return
-    say(f"Asked as entry {entry.seq}. Whoever may approve runs:")
-    say(f"privet approve {job[:12]} --key FILE")
-    if file is not None:
-        say(f"As a page: {file}")
-
-
-def _wanted(
-    source: Any, protect: str, epsilon: float, delta: float | None, model: str | None,
-    purpose: str,
-) -> tuple[Request, Any, str]:
-    """What the training would ask of the ledger, the ledger, and who asks."""
-    from privet.cli.train import prepared
-    from privet.estimators.stewardship import requester, stewarded
-
-    data, estimator = prepared(source, protect, epsilon, delta, model)
-    known, steward = stewarded(data)
-    if steward is None:
-        raise InvalidInput("no ledger keeps these data, so nobody needs to approve",
-                           value=source.data, bound="a registered data set",
-                           remedy=f"privet dataset register NAME {source.data} --budget 3")
-    asking = Asking()
-    try:
-        estimator.fit(known, steward=asking, purpose=purpose)
-    except Refused:
-        if asking.request is None:
-            raise
-    assert asking.request is not None
-    return asking.request, steward.ledger, requester()
 
 
 def _act_options(ask: Command) -> Command:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from privet.cli.asking import watched
 from privet.cli.options import (
     PROTECTIONS,
     chance,
@@ -179,8 +180,9 @@ def _compare(job: Job, watch: Any) -> Comparison:
 
     # The delta of one training holds for the whole of a release as well.
     whole_delta: dict[str, Any] = {} if job.release is None else {"delta": job.delta}
+    data, steward = watched(data)
     return compare(data, model=model, protections=protected, seeds=job.seeds, watch=watch,
-                   purpose=job.purpose, release=job.release, **whole_delta)
+                   purpose=job.purpose, release=job.release, **whole_delta, **steward)
 
 
 def _require_all(comparison: Comparison) -> None:

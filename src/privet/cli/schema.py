@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from privet.cli.asking import steward_for
 from privet.cli.options import budget, chance, given, output_options, table_options
 from privet.errors import InvalidInput
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from privet.cli.sources import Source
     from privet.data import Dataset, Schema
     from privet.data.readers import Reader
+
+PURPOSE = "bounds of a schema"
 
 
 @click.group("schema", short_help="Draft or check a schema.")
@@ -48,13 +51,16 @@ def command() -> None:
               help="What a column is, as publicly known, with --private: number, integer, "
               "boolean, identifier, ignore, or its categories with commas between them. May be "
               "given several times.")
+@click.option("--purpose", default=PURPOSE, show_default=True, metavar="TEXT",
+              help="Why, with --private, for the ledger that keeps these data, if one does. Its "
+              "policy may ask for it.")
 @click.option("--keep-identifiers", is_flag=True,
               help="Keep columns that look like names, addresses or account numbers. They are "
               "left out of models otherwise.")
 @output_options
 def draft(
     data: str, table: str | None, query: str | None, out: str | None, target: str | None,
-    private: bool, epsilon: str | None, delta: str | None, kinds: tuple[str, ...],
+    private: bool, epsilon: str | None, delta: str | None, kinds: tuple[str, ...], purpose: str,
     keep_identifiers: bool, as_json: bool,
 ) -> None:
     """Write a first schema for data, with a comment on every column that needs a look.
@@ -77,8 +83,9 @@ def draft(
     from privet.cli.files import writable, write_text
     from privet.cli.sources import Source
 
-    if not private and (given("epsilon") or given("delta") or kinds):
-        raise InvalidInput("--epsilon, --delta and --kind mean nothing without --private",
+    if not private and (given("epsilon") or given("delta") or given("purpose") or kinds):
+        raise InvalidInput("--epsilon, --delta, --purpose and --kind mean nothing without "
+                           "--private",
                            bound="--private --epsilon NUMBER", remedy="--private --epsilon 0.5")
     if private and epsilon is None:
         raise InvalidInput("--private spends a budget, and none is given",
@@ -88,7 +95,7 @@ def draft(
     # A schema that is there may have been edited by hand; a draft does not take its place.
     file = None if out is None else writable(out, reads=(data, source.schema_file))
     found, guarantee = (
-        _private(source, str(epsilon), delta, _kinds(kinds, keep_identifiers)) if private
+        _private(source, str(epsilon), delta, _kinds(kinds, keep_identifiers), purpose) if private
         else (_plain(source, keep_identifiers), None)
     )
     text = found.to_toml()
@@ -117,7 +124,8 @@ def _opened(source: Source) -> Reader:
 
 
 def _private(
-    source: Source, epsilon: str, delta: str | None, kinds: dict[str, str | list[str]]
+    source: Source, epsilon: str, delta: str | None, kinds: dict[str, str | list[str]],
+    purpose: str,
 ) -> tuple[Schema, DPGuarantee]:
     spent, failing = budget(epsilon), chance(delta)
     from privet.dp.draft import draft_private
@@ -127,7 +135,7 @@ def _private(
     _require_kinds(kinds, opened.columns, source.name or opened.describe)
     name, steward = admission(opened, source.name or opened.describe)
     return draft_private(opened, epsilon=spent, delta=failing, target=source.target, kinds=kinds,
-                         steward=steward, data_set=name, purpose="bounds of a schema")
+                         steward=steward_for(steward), data_set=name, purpose=purpose)
 
 
 def _require_kinds(

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from privet.cli.asking import watched
 from privet.cli.options import (
     PROTECTIONS,
     budget,
@@ -54,8 +55,9 @@ def command(
     source = Source(data, target, schema_file, table, query)
     file = writable(out, reads=(data, source.schema_file))
     rows, estimator = prepared(source, protect, budget(epsilon), chance(delta), model)
+    rows, steward = watched(rows)
     with watching(quiet=as_json) as watch:
-        estimator.fit(rows, watch=watch, purpose=purpose)
+        estimator.fit(rows, watch=watch, purpose=purpose, **steward)
     from privet.estimators import save
 
     save(estimator, file)

@@ -136,6 +136,10 @@ class LedgerSteward:
             self._seen[chosen] = version
         return chosen
 
+    def version_of(self, name: str) -> str:
+        """The version of a registered set that was admitted, else the newest."""
+        return self._version(self.registry.view(), name)
+
     # The four steps of `claims.Steward`
 
     def decide(self, request: Request) -> Decision:

@@ -156,8 +156,8 @@ def test_one_exact_job_runs_once_it_is_approved(privet: Any, registered: Path) -
     care = ("--purpose", "care")
     early = train(privet, registered, "1", *care)
     assert early.code == 2 and "approvals" in early.err
-    ask = ("request", registered, "--epsilon", "1", *DELTA, *care, "--reason", "yearly model")
-    done = privet(*ask, "--html", "request.html")
+    ask = ("request", "train", registered, "--epsilon", "1", *DELTA, *care, "--reason", "yearly model")
+    done = privet(*ask, "--page", "request.html")
     assert done.code == 0, done.err
     assert "yearly model" in Path("request.html").read_text()
     job = re.search(r"^privet approve (\w+)", done.out, re.M)

@@ -62,8 +62,8 @@ def test_the_commands_that_a_missing_approval_names_lead_to_the_run(
     refused = train(privet, data)
     assert refused.code == 2
     said = " ".join(refused.err.split())
-    found = re.search(r'(privet request DATA --reason "\.\.\.").*(privet approve \w+ --key FILE)',
-                      said)
+    asked = r'(privet request train DATA --reason "\.\.\.")'
+    found = re.search(asked + r".*(privet approve \w+ --key FILE)", said)
     assert found is not None, said
     ask, approve = found.groups()
     assert privet(*words(ask, DATA=str(data)), *CARE).code == 0

@@ -243,7 +243,7 @@ def _requested(
     if case is None:
         raise InvalidInput("nobody has asked for this job", value=job,
                            bound="the digest of a request in this ledger",
-                           remedy='privet request DATA --reason "..."')  # fmt: skip
+                           remedy='privet request train DATA --reason "..."')  # fmt: skip
     return policy, entries[-1], case
 
 

@@ -45,7 +45,7 @@ def page(ledger: Ledger, request_entry: Entry, *, now: datetime | None = None) -
     if case is None:
         raise Refused("the entry holds no request that can be approved", value=request_entry.seq,
                       bound=f"an entry of kind {REQUESTED!r} about a data set of the policy",
-                      remedy='privet request DATA --reason "..."')  # fmt: skip
+                      remedy='privet request train DATA --reason "..."')  # fmt: skip
     payload = request_entry.payload or {}
     job = str(payload["job"])
     checks = _checks(policy, case)

@@ -22,6 +22,8 @@ from privet.govern.policy.values import stack
 if TYPE_CHECKING:
     from privet.govern.policy.policy import Policy
 
+_COMMANDS = {"fit": "train", "compare": "compare", "schema": "draft"}
+"""What `privet request` calls an action."""
 SLACK = 1 + 1e-9
 """Sums of floats may exceed a limit by their rounding."""
 
@@ -266,8 +268,9 @@ def approved(policy: Policy, case: Case) -> Decision | None:
     people = [name for name in case.terms.approvers
               if not is_requester(case, _approver(policy, name)) and name not in valid]
     ask = "privet.govern.policy.request(ledger, request, requester, reason)"
-    if case.request.action == "fit":
-        ask = 'privet request DATA --reason "..."   # with the options of the run'
+    if case.request.action in _COMMANDS:
+        ask = (f'privet request {_COMMANDS[case.request.action]} DATA --reason "..."   '
+               "# with the options of the run")
     return no(f"job {case.job[:16]} has {len(valid)} of {needed} approvals; "
               f"{_list(people)} may approve", f"{ask}; then: {approve_line(case.job)}"
               )  # fmt: skip
