@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from privet.cli.ledgers import existing_ledger, ledger_option, read_record, written_ledger
+from privet.cli.ledgers import MEND, existing_ledger, ledger_option, read_record, written_ledger
 from privet.cli.options import budget as number
 from privet.cli.options import chance, output_options
 from privet.errors import InvalidInput, Refused
@@ -113,25 +113,31 @@ def plan(
         for row in rows])
 
 
-@command.command("audit", short_help="Check the cached totals against the entries.")
+@command.command("audit", short_help="Check the cached totals against the entries, or mend them.")
+@click.option("--rebuild", is_flag=True,
+              help="Write the totals anew from the entries first, where they can be added up.")
 @ledger_option
 @output_options
-def audit(where: str | None, as_json: bool) -> None:
-    """Add up all entries anew and compare with the totals that decisions use.
+def audit(rebuild: bool, where: str | None, as_json: bool) -> None:
+    """Add up all entries anew and compare with the totals and sketches that decisions use.
 
     \b
     Example:
       privet budget audit
+      privet budget audit --rebuild
     """
     from privet.cli.console import print_json, say
-    from privet.govern.budget import audit_totals
+    from privet.govern.budget import audit_totals, rebuild_totals
 
-    problems = audit_totals(existing_ledger(where))
+    ledger = existing_ledger(where)
+    if rebuild:
+        rebuild_totals(ledger)
+    problems = audit_totals(ledger)
     if as_json:
         print_json({"holds": not problems, "problems": problems})
     if problems:
         raise Refused("what decisions use differs from the entries: " + "; ".join(problems),
-                      remedy="privet ledger verify")
+                      remedy=MEND)
     if not as_json:
         say("The totals are those of the entries.")
 

@@ -9,6 +9,7 @@ import click
 
 from privet.cli.adopt import adopt
 from privet.cli.ledgers import (
+    MEND,
     existing_ledger,
     ledger_option,
     read_receipt,
@@ -20,7 +21,7 @@ from privet.cli.options import output_options
 from privet.errors import InvalidInput, Refused
 
 if TYPE_CHECKING:
-    from privet.govern.ledger import Entry
+    from privet.govern.ledger import Entry, Ledger
 
 
 @click.group("ledger", short_help="Read, verify, export and witness the record of every use.")
@@ -100,8 +101,9 @@ def show(entry: int, where: str | None, as_json: bool) -> None:
 def verify_entries(where: str | None, receipt_file: str | None, as_json: bool) -> None:
     """Check every entry, payload, hash and signature; name the first that does not hold.
 
-    It must also be the ledger that was last used here, grown: not an older copy, wherever it
-    lies, nor another one. Ends with exit code 0 only if all holds.
+    What stands beside the entries, the cached totals of budgets and the sketches of data sets,
+    must be what they say. It must also be the ledger that was last used here, grown: not an
+    older copy, wherever it lies, nor another one. Ends with exit code 0 only if all holds.
 
     \b
     Example:
@@ -114,18 +116,26 @@ def verify_entries(where: str | None, receipt_file: str | None, as_json: bool) -
     receipt = None if receipt_file is None else read_receipt(receipt_file)
     ledger = existing_ledger(where)
     verdict = verify(ledger, receipt)
+    beside, unknown = _beside(ledger) if verdict.ok else (None, None)
     if as_json:
-        print_json({"holds": verdict.ok, "ledger": verdict.ledger, "entries": verdict.entries,
+        print_json({"holds": verdict.ok and not beside, "ledger": verdict.ledger,
+                    "entries": verdict.entries,
                     "findings": [{"entry": f.seq, "field": f.field, "problem": f.problem}
                                  for f in verdict.findings],
                     "redacted": verdict.redacted, "breaks": list(verdict.breaks),
                     "backwards": list(verdict.backwards),
+                    "beside": beside, "beside_unknown": unknown,
                     "against_receipt": receipt is not None,
                     "as_last_seen": not conflicts(ledger) if verdict.ok else None})
     if not verdict.ok:
         raise Refused(str(verdict), remedy="a backup from before, and the last receipts")
+    if beside:
+        raise Refused("the entries hold, but not what decisions use beside them: "
+                      + "; ".join(beside), remedy=MEND)
     if not as_json:
         say(f"{verdict}.".capitalize())
+        if unknown:
+            say(f"Totals and sketches were not compared, and decide nothing: {unknown}.")
         if receipt is None:
             say("Whether entries were cut off at the end shows only with --receipt FILE.")
     check(ledger)
@@ -220,6 +230,16 @@ def cosign(file: str, out: str | None, where: str | None, as_json: bool) -> None
         say(f"Kept as entry {facts['entry']}: a witness saw the first {facts['size']} entries.")
     else:
         say(f"Signed the head of {facts['size']} entries of ledger {facts['ledger']}: {out}")
+
+
+def _beside(ledger: Ledger) -> tuple[list[str] | None, str | None]:
+    """Where totals and sketches differ from the entries, or why nobody can say any more."""
+    from privet.govern.budget import audit_totals
+
+    try:
+        return audit_totals(ledger), None
+    except Refused as error:  # entries about data sets were redacted: no budget is used any more
+        return None, error.problem
 
 
 def _witness(ledger: Any, record: dict[str, Any], out: str | None) -> dict[str, Any]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 _TOLD = ("name", "data_set", "reserve", "reason", "entry", "job", "digest", "version", "key")
 _HEX = re.compile("[0-9a-fA-F]{64}")
+MEND = "privet budget audit --rebuild   # totals; a sketch: privet dataset forget NAME --all"
+"""Mends what the audit finds in tables beside the entries."""
 _MAKE_KEY = "privet policy key --out owner.key"
 
 

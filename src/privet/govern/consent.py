@@ -1,26 +1,47 @@
-"""A policy's consent to one run: asked for outside the ledger's lock, good within it.
+"""The consent of a policy, held until the entry of the run is written.
 
-A decision rests on the entries that were there when it was made. Another process may use up the
-same approval, or what a purpose has left, before the run is reserved. So the transaction that
-reserves looks at what was written since, and asks again where it may matter.
+A policy is asked before the ledger is locked, since it reads entries and checks signatures. What
+others write in between may use up an approval or what a purpose has left, revoke an approval or
+bring another policy. So the reserving transaction looks at the kinds of entries that came since.
+After reservations alone it takes the answer again from what they can change, the totals and the
+runs of this job; after anything else that may matter, it asks anew.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 import sqlalchemy as sa
 
 from privet.claims import Decision, Request
 from privet.errors import Refused
-from privet.govern.ledger import Ledger, Transaction
+from privet.govern.budget.charges import RELEASE, RESERVE
+from privet.govern.budget.sets import entries_of
+from privet.govern.budget.totals import Totals
+from privet.govern.ledger import Entry, Ledger, Transaction
 from privet.govern.ledger.tables import ENTRIES
 
-HARMLESS = ("run.decide", "run.commit", "run.forfeit", "run.release", "approval.request", "report")
-"""Entries that turn no grant into a refusal; any other kind may."""
-_SINCE = sa.select(
-    sa.exists().where(ENTRIES.c.seq > sa.bindparam("upto"), ENTRIES.c.kind.not_in(HARMLESS))
+HARMLESS = frozenset(
+    {"run.decide", "run.commit", "run.forfeit", RELEASE, "approval.request", "report"}
 )
+"""Entries that turn no grant into a refusal; any other kind may."""
+_SINCE = sa.select(ENTRIES.c.kind).where(ENTRIES.c.seq > sa.bindparam("upto")).distinct()
+
+
+class Standing(Protocol):
+    """An answer of a policy."""
+
+    @property
+    def decision(self) -> Decision:
+        """Whether the request is allowed."""
+
+    @property
+    def approvals(self) -> tuple[int, ...]:
+        """The entries that approve exactly this."""
+
+    def again(self, used: Totals, entries: Iterable[Entry]) -> Standing:
+        """The answer after these reservations and releases by others, and nothing else."""
 
 
 class Policy(Protocol):
@@ -31,10 +52,10 @@ class Policy(Protocol):
     ) -> Decision:
         """Say whether the request is allowed on this version, and record nothing."""
 
-    def approvals(
+    def standing(
         self, request: Request, *, requester: str, ledger: Ledger, version: Any = None
-    ) -> tuple[int, ...]:
-        """The entries that approve exactly this."""
+    ) -> Standing:
+        """The same, with the approvals, so that it can be answered again."""
 
     @property
     def digest(self) -> str:
@@ -54,28 +75,38 @@ class Consent:
         self._policy, self._ledger, self._request = policy, ledger, request
         self._known: dict[str, Any] = {"requester": requester, "version": version}
         self._upto = ledger.tip().seq
-        self._approvals = self._ask()
+        self._standing = self._ask()
+        self._check(self._standing)
 
-    def held(self, transaction: Transaction) -> tuple[int, ...]:
+    def held(self, transaction: Transaction, used: Totals) -> tuple[int, ...]:
         """The approvals, if the policy still consents before the next entry is written.
 
         Args:
             transaction: nobody else writes until it ends.
+            used: the totals as this transaction has read and checked them.
 
         Raises:
             Refused: it does not, after what others have written.
         """
-        if transaction.connection.execute(_SINCE, {"upto": self._upto}).scalar():
+        upto, connection = self._upto, transaction.connection
+        kinds = set(connection.execute(_SINCE, {"upto": upto}).scalars()) - HARMLESS
+        found = self._standing
+        if kinds == {RESERVE}:
+            found = found.again(used, entries_of(connection, (RESERVE, RELEASE), upto + 1))
+        elif kinds:
             # Read through another connection: it sees all that was committed, and nobody else
             # can commit now.
-            self._approvals = self._ask()
-        return self._approvals
+            found = self._ask()
+        return self._check(found)
 
-    def _ask(self) -> tuple[int, ...]:
-        decision = self._policy.decide(self._request, ledger=self._ledger, **self._known)
+    def _ask(self) -> Standing:
+        return self._policy.standing(self._request, ledger=self._ledger, **self._known)
+
+    def _check(self, standing: Standing) -> tuple[int, ...]:
+        decision = standing.decision
         if not decision.granted:
             raise refusal(self._request, decision)
-        return self._policy.approvals(self._request, ledger=self._ledger, **self._known)
+        return standing.approvals
 
 
 def refusal(request: Request, decision: Decision) -> Refused:

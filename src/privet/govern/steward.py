@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from importlib import import_module, metadata
@@ -21,6 +21,14 @@ from privet.claims import (
 )
 from privet.entropy import secret_stream
 from privet.errors import OutOfBudget, PrivetError, Refused
+from privet.govern.budget.charges import (
+    COMMIT,
+    FORFEIT,
+    RELEASE,
+    Spend,
+    charges_of,
+    spend_of,
+)
 from privet.govern.budget.filters import protected
 from privet.govern.budget.pins import Pin, check_pin
 from privet.govern.budget.registry import Registry
@@ -33,19 +41,9 @@ from privet.govern.budget.relatives import (
 )
 from privet.govern.budget.sets import View
 from privet.govern.budget.sketch import Sketch
-from privet.govern.budget.spend import (
-    COMMIT,
-    FORFEIT,
-    RELEASE,
-    Spend,
-    charges_of,
-    reserve,
-    reserved,
-    settle,
-    spend_of,
-)
+from privet.govern.budget.spend import Approvals, reserve, reserved, settle
 from privet.govern.consent import Consent, Policy
-from privet.govern.ledger import Ledger, Transaction
+from privet.govern.ledger import Ledger
 from privet.govern.policy.adoption import adopted_digest, organisation_digest
 
 DECIDE = "run.decide"
@@ -302,12 +300,10 @@ class LedgerSteward:
         """The version that was admitted, else the newest that is registered."""
         return self._seen.get(name, view.sets[name].version)
 
-    def _consent(
-        self, view: View, request: Request
-    ) -> Callable[[Transaction], Sequence[int]]:
+    def _consent(self, view: View, request: Request) -> Approvals:
         """What gives the approvals in the reserving transaction; none where no policy is asked."""
         if self._policy is None:
-            return lambda _: ()
+            return lambda *_: ()
         assert request.data_set is not None
         return Consent(self._policy, self.ledger, request, requester=self._requester,
                        version=self._version(view, request.data_set)).held

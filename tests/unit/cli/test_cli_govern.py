@@ -65,6 +65,31 @@ def test_a_training_spends_what_is_there_and_no_more(privet: Any, registered: Pa
     assert verify(Ledger.open()).ok
 
 
+def test_totals_that_another_hand_lowered_are_refused_named_and_mended(
+    privet: Any, registered: Path, home: Path
+) -> None:
+    assert train(privet, registered, "1.5").code == 0
+    assert privet("ledger", "verify").code == 0
+    with closing(sqlite3.connect(home / "ledger.db")) as connection, connection:
+        connection.execute("UPDATE budget_totals SET spent_loss = '0'")
+    for words in (("ledger", "verify"), ("budget", "audit")):
+        done = privet(*words)
+        assert done.code == 2 and "spent_loss '0'" in done.err, words
+        assert "privet budget audit --rebuild" in done.err
+        assert privet(*words, "--json").json["holds"] is False
+    assert "spent_loss '1.5'" in privet("ledger", "verify", "--json").json["beside"][1]
+    Path("m.safetensors").unlink()
+    for done in (train(privet, registered, "1.5"), train(privet, registered, "0.25"),
+                 privet("budget", "show", "patients")):  # fmt: skip
+        assert done.code == 2 and "somebody has changed them" in done.err
+        assert "privet budget audit --rebuild" in done.err
+    assert not Path("m.safetensors").exists()
+    assert privet("budget", "audit", "--rebuild").code == 0
+    assert privet("ledger", "verify", "--json").json["beside"] == []
+    assert "too little budget" in train(privet, registered, "1.5").err
+    assert train(privet, registered, "0.25").code == 0
+
+
 def test_what_cells_end_is_spent_and_what_the_schema_refuses_is_not(
     privet: Any, home: Path, tmp_path: Path, schema: Path
 ) -> None:
@@ -430,6 +455,8 @@ def test_a_changed_sketch_is_named(privet: Any, registered: Path, home: Path) ->
         connection.execute("DELETE FROM sketches")
     audit = privet("budget", "audit")
     assert audit.code == 2 and "the sketch of 'patients' that entry 2 promises" in audit.err
+    whole = privet("ledger", "verify")
+    assert whole.code == 2 and "the sketch of 'patients' that entry 2 promises" in whole.err
     refused = train(privet, registered)
     assert refused.code == 2 and "privet dataset forget patients --all" in refused.err
     assert privet("dataset", "forget", "patients", "--all").code == 0

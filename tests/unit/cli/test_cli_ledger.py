@@ -61,6 +61,8 @@ def test_an_entry_is_shown_whole(privet: Any, where: Path) -> None:
 def test_a_changed_entry_is_named_and_the_exit_code_says_so(privet: Any, where: Path) -> None:
     whole = privet("ledger", "verify")
     assert whole.code == 0 and "holds: 4 entries" in whole.out
+    # The data set of these entries has no budget.
+    assert "not compared, and decide nothing: entry 2 (dataset.register)" in whole.out
     change(where, "UPDATE entries SET kind = 'run.release' WHERE seq = 3")
     done = privet("ledger", "verify")
     assert done.code == 2 and "entry 3, kind: was changed" in done.err

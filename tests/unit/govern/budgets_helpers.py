@@ -65,13 +65,15 @@ def registered(ledger: Ledger, name: str = "patients", **facts: Any) -> Registry
 
 
 class Says:
-    """A policy that gives one answer, and remembers what it was asked."""
+    """A policy that gives one answer, and remembers what it was asked, and what came after."""
 
     digest = "d" * 64
+    approvals = (1,)
 
     def __init__(self, granted: bool, reason: str = "so it is") -> None:
         self.answer = Decision(granted=granted, reason=reason)
         self.asked: list[tuple[Request, str, Any]] = []
+        self.since: list[tuple[Any, list[Any]]] = []
 
     def decide(
         self, request: Request, *, requester: str, ledger: Ledger, version: Any = None
@@ -79,7 +81,16 @@ class Says:
         self.asked.append((request, requester, version))
         return self.answer
 
-    def approvals(
+    def standing(
         self, request: Request, *, requester: str, ledger: Ledger, version: Any = None
-    ) -> tuple[int, ...]:
-        return (1,)
+    ) -> Says:
+        self.decide(request, requester=requester, ledger=ledger, version=version)
+        return self
+
+    @property
+    def decision(self) -> Decision:
+        return self.answer
+
+    def again(self, used: Any, entries: Any) -> Says:
+        self.since.append((used, list(entries)))
+        return self

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from privet.claims import DPGuarantee, Request
+from privet.claims import DPGuarantee, Request, Reservation
 from privet.govern.ledger import Ledger, SigningKey
 from privet.govern.policy import Facts, Policy, adopt
+from privet.govern.steward import LedgerSteward
+from tests.unit.govern.budgets_helpers import COST, Says
 
 ANNA, BO, MALLORY = (SigningKey.generate() for _ in range(3))
 PEOPLE = f'[approvers]\n"Anna Berg" = "{ANNA.public.hex()}"\n"Bo Lund" = "{BO.public.hex()}"\n'
@@ -88,3 +90,15 @@ def ledger_with(folder: Any, text: str | None = None, **options: Any) -> Ledger:
     ledger.append("report", {"format": "card", "data_set": "patients"})
     adopt(ledger, text if text is not None else text_of(approvals="2"))
     return ledger
+
+
+def reserved(ledger: Ledger, wanted: Request) -> tuple[LedgerSteward, Reservation]:
+    """A run that is reserved whatever the ledger's policy says, and the steward that settles it."""
+    steward = LedgerSteward(ledger, policy=Says(granted=True))
+    return steward, steward.reserve(wanted)
+
+
+def committed(ledger: Ledger, wanted: Request) -> str:
+    """A run that has ended well; where its entry stands."""
+    steward, held = reserved(ledger, wanted)
+    return str(steward.commit(held, wanted.guarantee, COST).entry)

@@ -11,7 +11,16 @@ from privet.govern.policy import Policy, adopt, adopt_organisation, sign
 from privet.govern.policy.adoption import ORGANISATION, adopted_organisation, organisation_digest
 from privet.govern.report import Organisation
 from privet.govern.steward import LedgerSteward
-from tests.unit.govern.policies import PEOPLE, ledger_with, policy_of, text_of, wish
+from tests.unit.govern.policies import (
+    PEOPLE,
+    committed,
+    ledger_with,
+    policy_of,
+    private,
+    reserved,
+    text_of,
+    wish,
+)
 
 
 @pytest.fixture
@@ -120,22 +129,22 @@ def test_nothing_is_adopted_that_is_no_policy(ledger):
 
 
 def test_spent_of_a_purpose_is_added_up_over_relatives(ledger):
-    record = {"action": "fit", "data_set": "patients", "version": "v1",
-              "purpose": "reduce readmissions", "parameters": {},
-              "guarantee": {"kind": "local-dp", "epsilon": 0.75}}
-    policy = policy_of()
-    ledger.append("dataset.register", {"name": "ward", "version": "w1", "parents": ["patients"]})
-    ledger.append("dataset.register", {"name": "others", "version": "o1", "parents": []})
+    policy, usual = policy_of(), {"guarantee": private(0.75, 1e-7)}
+    registry = Registry(ledger)
+    for name, parents in (("ward", ["patients"]), ("others", [])):
+        registry.register(name, unit="patient", version=f"{name} 1", parents=parents,
+                          budget=Budget(2.0, 1e-6))
     for changes in ({"data_set": "others"}, {"purpose": "quality control"}):
-        ledger.append("run.reserve", {"token": "a", "request": record | changes})
+        reserved(ledger, wish(**usual | changes))
     assert asked(policy, ledger).granted
-    entry = ledger.append("run.reserve", {"token": "b", "request": record | {"data_set": "ward"}})
+    steward, held = reserved(ledger, wish(**usual, data_set="ward"))
     assert "0.75 left" in asked(policy, ledger).reason
     assert policy.decide(wish(), requester="Cy", ledger=ledger, spent=0.0).granted
-    ledger.append("run.release", {"reserve": entry.seq, "token": "b"})
+    steward.release(held)
     assert asked(policy, ledger).granted
-    ledger.redact(ledger.append("run.reserve", {"request": record}).seq, "asked")
-    assert "not known" in asked(policy, ledger).reason
+    reserved(ledger, wish(**usual))
+    ledger.redact(ledger.head().size, "asked")
+    assert "0.75 left" in asked(policy, ledger).reason, "the totals still count it"
 
 
 def test_facts_follow_the_version_that_is_read(ledger):
@@ -149,8 +158,9 @@ def test_facts_follow_the_version_that_is_read(ledger):
 
 
 def test_age_of_a_model_is_that_of_its_run(ledger):
-    policy, commit = policy_of(), ledger.append("run.commit", {"reserve": 2})
-    for seq, granted in ((commit.seq, True), (commit.seq - 1, False), (999, False), (True, False)):
+    policy = policy_of()
+    commit = int(committed(ledger, wish(guarantee=private(0.5))).partition("/")[2])
+    for seq, granted in ((commit, True), (commit - 1, False), (999, False), (True, False)):
         request = wish(action="predict", parameters={"columns": [], "model_entry": seq})
         assert policy.decide(request, requester="Cy", ledger=ledger).granted is granted
 

@@ -32,6 +32,7 @@ from tests.unit.govern.policies import (
     SOON,
     ledger_with,
     private,
+    reserved,
     text_of,
     wish,
 )
@@ -59,8 +60,8 @@ class Office:
         return approve(self.ledger, entry.payload["job"], key, expires=self.now + expires,
                        now=self.now, **more)
 
-    def run(self, entry):
-        return self.ledger.append("run.reserve", {"request": entry.payload["request"]})
+    def run(self, wanted=None):
+        return reserved(self.ledger, wanted or wish())
 
 
 @pytest.fixture
@@ -80,9 +81,9 @@ def test_two_people_approve_and_the_record_names_their_entries(office):
     assert "1 of 2 approvals; Bo Lund may approve" in office.decide().reason
     second = office.approve(BO, entry)
     assert office.decide().granted
-    told = office.policy.approvals(wish(), requester="Cy Holm", ledger=office.ledger,
-                                   now=office.now)
-    assert told == (first.seq, second.seq)
+    told = office.policy.standing(wish(), requester="Cy Holm", ledger=office.ledger,
+                                  now=office.now)
+    assert told.approvals == (first.seq, second.seq)
 
 
 def test_two_signatures_of_one_person_are_one(office):
@@ -245,9 +246,9 @@ def test_approval_is_good_for_one_run(single):
     wanted = wish(guarantee=private(0.5))
     entry = single.request(wanted)
     single.approve(ANNA, entry)
-    run = single.run(entry)
+    steward, held = single.run(wanted)
     assert "0 of 1" in single.decide(wanted).reason
-    single.ledger.append("run.release", {"reserve": run.seq})
+    steward.release(held)
     assert single.decide(wanted).granted
 
 
@@ -256,9 +257,9 @@ def test_policy_may_let_an_approval_be_good_for_more(tmp_path):
     office = Office(tmp_path, text_of(approvals="1", approval_runs="2", purposes=purposes))
     entry = office.request()
     office.approve(ANNA, entry)
-    office.run(entry)
+    office.run()
     assert office.decide().granted
-    office.run(entry)
+    office.run()
     assert "0 of 1" in office.decide().reason
 
 
@@ -329,7 +330,7 @@ def test_request_whose_record_was_altered_is_not_approved(single):
 
 
 def test_pending_lists_what_waits_and_no_more(office):
-    entry = office.request()
+    office.request()
     again = office.request()
     other = office.request(wish(parameters={"columns": []}))
     found = pending(office.ledger, now=office.now)
@@ -341,7 +342,7 @@ def test_pending_lists_what_waits_and_no_more(office):
     office.approve(BO, again)
     deny(office.ledger, other.payload["job"], ANNA, reason="no", now=office.now)
     assert pending(office.ledger, now=office.now) == ()
-    office.run(entry)
+    office.run()
     assert pending(office.ledger, now=office.now) == ()
 
 

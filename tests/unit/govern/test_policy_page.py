@@ -22,7 +22,17 @@ from privet.errors import Refused
 from privet.govern.ledger import Ledger
 from privet.govern.policy import adopt, approve, deny, page, request
 from privet.govern.policy.words import flat, promises, shown
-from tests.unit.govern.policies import ANNA, BO, DATA, SOON, ledger_with, private, text_of, wish
+from tests.unit.govern.policies import (
+    ANNA,
+    BO,
+    DATA,
+    SOON,
+    ledger_with,
+    private,
+    reserved,
+    text_of,
+    wish,
+)
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>&amp;{{ 7 * 7 }}'
 NOW = datetime.now(UTC)
@@ -60,8 +70,7 @@ def read(ledger, entry):
 def test_page_answers_what_an_approver_asks(ledger):
     guarantee = private(sights=(Sight("curator", "all rows", False),),
                         assumptions=("the curator is trusted",), checks=("recompute epsilon",))
-    ledger.append("run.reserve", {"request": {"data_set": "patients", "purpose": "quality control",
-                                              "guarantee": {"kind": "local-dp", "epsilon": 0.75}}})
+    reserved(ledger, wish(purpose="quality control", guarantee=private(0.75)))
     entry = request(ledger, wish(guarantee=guarantee), "Cy Holm", "the ward asks")
     said = read(ledger, entry)
     for part in ("Train a model on patients", "reduce readmissions", "Cy Holm", "the ward asks",

@@ -14,8 +14,9 @@ from privet.claims import (
     MPCGuarantee,
     NoGuarantee,
 )
+from privet.govern.budget.filters import epsilon_of
 from privet.govern.policy import RULES, Policy, evaluate
-from privet.govern.policy.job import delta_of, epsilon_of, protections_of
+from privet.govern.policy.job import delta_of, protections_of
 from tests.unit.govern.policies import NOW, facts_of, policy_of, private, text_of, wish
 
 FEDERATED = FLGuarantee(sites=3, min_contributors=2, secure_aggregation=True, aggregator_sees=())
@@ -59,7 +60,6 @@ REFUSED = [
     ("delta", {}, {"guarantee": private(1.0, 1e-4)}, {}, "delta 0.0001", "delta=1e-05"),
     ("purpose's epsilon", {}, {}, {"spent": 0.75}, "0.75 left of 1.5", "epsilon=0.75"),
     ("purpose is spent", {}, {}, {"spent": 1.5}, "0 left", "another purpose"),
-    ("spent unknown", {}, {}, {"spent": None}, "not known", "budget"),
     ("cohort", {}, {}, {"units": 99}, "99 privacy units", "dataset register"),
     ("cohort unknown", {}, {}, {"units": None}, "unknown number", "dataset register"),
     ("old data", {}, {}, {"version_time": NOW - timedelta(days=61)}, "60 days", "delete it"),

@@ -13,7 +13,8 @@ import pytest
 
 from privet.claims import Cost, spending
 from privet.errors import Refused
-from privet.govern.budget import Budget, Registry, audit_totals
+from privet.govern.budget import Budget, Registry, audit_totals, recount
+from privet.govern.budget.recount import current
 from privet.govern.consent import HARMLESS, Consent
 from privet.govern.ledger import Ledger, verify
 from privet.govern.policy import Policy, adopt, approve, request, revoke
@@ -133,10 +134,10 @@ def test_what_was_written_since_the_grant_is_looked_at(ledger):
     grant = approved(ledger, wish())
     first, second = consent(ledger, wish()), consent(ledger, wish())
     with ledger.transaction() as work:
-        assert first.held(work) == (grant.seq,)
+        assert first.held(work, {}) == (grant.seq,)
     run(ledger, wish())
     with pytest.raises(Refused, match="0 of 1 approvals"), ledger.transaction() as work:
-        second.held(work)
+        second.held(work, current(work.connection).totals)
 
 
 @pytest.mark.parametrize("change", ["revoked", "another policy"])
@@ -148,7 +149,7 @@ def test_a_grant_does_not_outlive_its_grounds(ledger, change):
     else:
         adopt(ledger, text_of(approvals="1", reports=None, actions='["query"]'))
     with pytest.raises(Refused, match="does not allow to fit"), ledger.transaction() as work:
-        held.held(work)
+        held.held(work, current(work.connection).totals)
 
 
 def test_a_grant_survives_what_it_does_not_rest_on(ledger):
@@ -156,8 +157,8 @@ def test_a_grant_survives_what_it_does_not_rest_on(ledger):
     held = consent(ledger, wish())
     approved(ledger, wish(guarantee=private(0.5)))
     run(ledger, wish(guarantee=private(0.5)))
-    with ledger.transaction() as work:
-        assert held.held(work) == (grant.seq,), "another job's run uses another approval"
+    with ledger.transaction() as work:  # another job's run uses another approval
+        assert held.held(work, current(work.connection).totals) == (grant.seq,)
 
 
 def test_the_policy_is_asked_again_only_where_it_may_matter(ledger):
@@ -166,12 +167,57 @@ def test_the_policy_is_asked_again_only_where_it_may_matter(ledger):
     for kind in HARMLESS:
         ledger.append(kind, {"data_set": "patients"})
     with ledger.transaction() as work:
-        held.held(work)
-    assert len(says.asked) == 1, "the lock is held no longer than needed"
+        held.held(work, {})
+    assert (len(says.asked), says.since) == (1, []), "the lock is held no longer than needed"
     ledger.append("run.reserve", {"request": {"data_set": "patients"}})
     with ledger.transaction() as work:
-        held.held(work)
+        held.held(work, {"totals": "of now"})
+    (used, entries), = says.since
+    assert len(says.asked) == 1, "after reservations, from what they can change"
+    assert used == {"totals": "of now"}
+    assert [entry.kind for entry in entries] == ["run.release", "run.reserve"]
+    ledger.append("approval.revoke", {"job": "x"})
+    with ledger.transaction() as work:
+        held.held(work, {})
     assert len(says.asked) == 2
+    assert len(says.since) == 1
+
+
+def test_what_others_reserved_is_counted_without_reading_the_ledger(ledger, monkeypatch):
+    adopt(ledger, text_of(approvals="1", reports=None))  # epsilon 1.5 for the purpose
+    grant = approved(ledger, wish())
+    waiting = consent(ledger, wish())
+    policy, taken = Policy.from_ledger(ledger), []
+
+    def held():
+        with ledger.transaction() as work, monkeypatch.context() as patch:
+            patch.setattr(policy_facts, "collect", None)
+            return waiting.held(work, current(work.connection).totals)
+
+    def other(wanted):
+        steward = LedgerSteward(ledger, policy=Says(granted=True))
+        taken.append((steward, steward.reserve(wanted)))
+
+    assert policy is not None
+    assert held() == (grant.seq,)
+    other(wish(guarantee=private(0.5)))
+    assert held() == (grant.seq,), "another job, and 1.0 is left of the purpose"
+    other(wish(guarantee=private(0.25)))
+    with pytest.raises(Refused, match=r"0\.75 left of 1\.5"):
+        held()
+    steward, last = taken.pop()
+    steward.release(last)
+    assert held() == (grant.seq,), "given back"
+    other(wish(guarantee=private(1.0), purpose="quality control"))
+    assert held() == (grant.seq,), "another purpose"
+    steward, first = taken.pop(0)
+    steward.release(first)
+    other(wish())
+    with pytest.raises(Refused, match=r"0\.5 left of 1\.5"):
+        held()
+    steward, same = taken.pop()
+    steward.release(same)
+    assert held() == (grant.seq,)
 
 
 def test_reserving_without_a_decision_asks_the_policy(ledger):
@@ -188,8 +234,7 @@ def test_what_a_purpose_spent_comes_from_the_totals(ledger, monkeypatch):
     held = [steward.reserve(wish(guarantee=private(0.6))) for _ in range(2)]
     steward.release(held[0])
     known = policy_facts.data_sets(ledger)
-    assert policy_facts._looked_up(ledger, frozenset({"patients"}), None) == 0.6
-    monkeypatch.setattr(policy_facts, "_looked_up", None)  # no entry is read
+    monkeypatch.setattr(recount, "recount", None)  # the entries are not added up
     assert policy_facts.spent_on(ledger, known, "patients", "reduce readmissions") == 0.6
     assert policy_facts.spent_on(ledger, known, "patients") == 0.6
     assert policy_facts.spent_on(ledger, known, "patients", "quality control") == 0.0
@@ -209,11 +254,15 @@ def test_relatives_spend_for_a_purpose_once(ledger):
         assert policy_facts.spent_on(ledger, known, name, "reduce readmissions") == 0.75
 
 
-def test_epsilons_of_a_gaussian_budget_are_looked_up(tmp_path):
+def test_epsilons_of_a_gaussian_budget_stand_beside_its_totals(tmp_path, monkeypatch):
     ledger = Ledger.open(tmp_path / "gaussian.db")
     Registry(ledger).register("patients", unit="row", version="v1",
                               budget=Budget(8.0, 1e-5, "gaussian"))
     steward = LedgerSteward(ledger, policy=Says(granted=True))
-    steward.reserve(wish(guarantee=gaussian_claim(20.0)))
+    held = [steward.reserve(wish(guarantee=gaussian_claim(20.0))) for _ in range(2)]
+    steward.forfeit(held[0], "KeyError")
     known = policy_facts.data_sets(ledger)
-    assert policy_facts.spent_on(ledger, known, "patients", "reduce readmissions") == 5.0
+    monkeypatch.setattr(recount, "recount", None)  # the entries are not added up
+    assert policy_facts.spent_on(ledger, known, "patients", "reduce readmissions") == 10.0
+    steward.release(held[1])
+    assert policy_facts.spent_on(ledger, known, "patients") == 5.0

@@ -250,10 +250,11 @@ def test_tampered_totals_are_found_and_mended(ledger, tmp_path):
     sql(path, "UPDATE budget_totals SET spent_loss = '0.25'")
     sql(path, "DELETE FROM budget_open")
     found = audit_totals(ledger)
-    assert len(found) == 2
-    assert "'0.25'" in found[0]
-    assert "'2'" in found[0]
-    assert held.token in found[1]
+    assert len(found) == 3
+    assert "the table of totals says holder 'patients'" in found[0]
+    assert "spent_loss '0.25'" in found[0]
+    assert "spent_loss '2'" in found[1]
+    assert held.token in found[2]
     rebuild_totals(ledger)
     assert audit_totals(ledger) == []
     steward.commit(held, claim(0.5), COST)
@@ -263,13 +264,18 @@ def test_tampered_totals_are_found_and_mended(ledger, tmp_path):
     assert audit_totals(ledger) == ["the table of totals is missing"]
 
 
-def test_redacted_reservation_is_named_and_never_recomputed_away(ledger):
+def test_redacted_reservation_stays_spent_and_is_never_recomputed_away(ledger, tmp_path):
     run(LedgerSteward(ledger), fit("patients", claim(2.0)))
     ledger.redact(4, "a word in it was wrong")
-    assert any("entry 4 (run.reserve) was redacted" in line for line in audit_totals(ledger))
+    assert audit_totals(ledger) == [], "the entry after it vouches for the totals"
     with pytest.raises(Refused, match="cannot be recomputed"):
         rebuild_totals(ledger)
     assert spent(ledger) == (2.0, 0.0)
+    with pytest.raises(OutOfBudget):
+        run(LedgerSteward(ledger), fit("patients", claim(1.5)))
+    ledger.close()
+    sql(tmp_path / "l.db", "UPDATE budget_totals SET spent_loss = '0'")
+    assert any("entry 4 (run.reserve) was redacted" in line for line in audit_totals(ledger))
 
 
 def test_entry_that_charges_less_than_its_claim_is_named(ledger):

@@ -7,6 +7,7 @@ check-and-spend as one transaction of the ledger, signed transfers, and plans.
 from __future__ import annotations
 
 from privet.govern.budget.amounts import Amount
+from privet.govern.budget.audit import audit_totals, rebuild_totals
 from privet.govern.budget.balance import Balance, Level
 from privet.govern.budget.filters import COMPOSITIONS, Budget, Terms, charge
 from privet.govern.budget.forgetting import rotate_hash_key
@@ -16,7 +17,6 @@ from privet.govern.budget.registry import Registry
 from privet.govern.budget.relatives import Match
 from privet.govern.budget.sets import DataSet
 from privet.govern.budget.sketch import Overlap, Sketch, hash_key, key_name
-from privet.govern.budget.spend import audit_totals, rebuild_totals
 from privet.govern.budget.transfer import export_budget, import_budget
 
 __all__ = [

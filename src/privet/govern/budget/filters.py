@@ -135,6 +135,12 @@ def protected(guarantee: Guarantee) -> tuple[Guarantee, ...]:
     return tuple(central or [part for part in parts if isinstance(part, LocalDPGuarantee)])
 
 
+def epsilon_of(guarantee: Guarantee) -> float:
+    """The epsilons that all parts of a claim state, added up."""
+    kinds = (DPGuarantee, LocalDPGuarantee)
+    return sum(part.epsilon for part in _leaves(guarantee) if isinstance(part, kinds))
+
+
 def charge(guarantee: Guarantee, terms: Terms) -> Amount:
     """What a claim takes from a budget; nothing where nothing is protected.
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from privet.errors import InvalidInput, Refused
-from privet.govern.budget import totals
 from privet.govern.budget.amounts import Amount
 from privet.govern.budget.filters import Budget
+from privet.govern.budget.recount import current
 from privet.govern.budget.relatives import existing
 from privet.govern.budget.sets import ADOPT, WHOLE, DataSet, View, advance
 from privet.govern.budget.transfer import check_movable
@@ -156,7 +156,8 @@ def adopt(
 
     Raises:
         InvalidInput: no such set, no reason, or `lost` is counted otherwise.
-        Refused: the key is not the owner's, or the owner's is needed.
+        Refused: the key is not the owner's, or the owner's is needed; or the cached totals were
+            changed by another hand.
         OutOfBudget: more was spent meanwhile than is left here.
     """
     if not reason.strip():
@@ -178,7 +179,7 @@ def adopt(
                 if data_set.owner_key else "the ledger's own key: it was registered without one",
                 remedy="--owner-key FILE" if data_set.owner_key else None,
             )
-        used = totals.read(transaction.connection, view.holders(name))
+        used = current(transaction.connection).totals
         gone = _lost(data_set, lost)
         check_movable(view, used, data_set, gone)
         payload = {

@@ -11,6 +11,7 @@ from privet.govern.budget.balance import Balance, balance_of, left_of
 from privet.govern.budget.filters import Budget
 from privet.govern.budget.payload import count, payload_of, text
 from privet.govern.budget.planning import Planned, PlanRow, plan
+from privet.govern.budget.recount import current
 from privet.govern.budget.relatives import (
     Match,
     check_copies,
@@ -149,11 +150,12 @@ class Registry:
 
         Raises:
             InvalidInput: there is no such set.
+            Refused: the cached totals were changed by another hand.
         """
         with self.ledger.reading() as connection:
             self._view = view = advance(self._view, connection)
             existing(view, name)
-            used = totals.read(connection, view.holders(name))
+            used = current(connection).totals
         return balance_of(view, used, name)
 
     def plan(self, name: str, releases: Iterable[Planned]) -> tuple[PlanRow, ...]:
@@ -161,11 +163,12 @@ class Registry:
 
         Raises:
             InvalidInput: there is no such set, or no release is planned.
+            Refused: the cached totals were changed by another hand.
         """
         with self.ledger.reading() as connection:
             view = advance(self._view, connection)
             budget = existing(view, name).budget
-            left = left_of(view, totals.read(connection, [name]), name)
+            left = left_of(view, current(connection).totals, name)
         return plan(budget, releases, spent=budget.limit - left)
 
     def recognise(self, sketch: Sketch | None, version: str | None) -> Match:

@@ -13,6 +13,7 @@ from privet.errors import InvalidInput, OutOfBudget, Refused
 from privet.govern.budget import totals
 from privet.govern.budget.amounts import Amount, exact
 from privet.govern.budget.balance import left_of
+from privet.govern.budget.recount import current
 from privet.govern.budget.relatives import existing
 from privet.govern.budget.sets import (
     IN,
@@ -49,7 +50,8 @@ def export_budget(
     Raises:
         InvalidInput: no such set, share or identity.
         OutOfBudget: nothing is left, or an ancestor has less left.
-        Refused: an ancestor's budget is counted by another filter.
+        Refused: an ancestor's budget is counted by another filter, or the cached totals were
+            changed by another hand.
     """
     part = _share(share)
     if to == ledger.identity or len(to) != 32:
@@ -60,7 +62,7 @@ def export_budget(
     def work(transaction: Transaction) -> Entry:
         view = advance(View(), transaction.connection)
         data_set = existing(view, name)
-        used = totals.read(transaction.connection, view.holders(name))
+        used = current(transaction.connection).totals
         moved = {
             purpose: left_of(view, used, name, purpose).part(part) for purpose in data_set.limits
         }

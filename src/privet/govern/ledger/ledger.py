@@ -36,6 +36,8 @@ from privet.govern.ledger.tables import COSIGNATURES, PAYLOADS
 from privet.govern.ledger.writing import Tip, Transaction, current_tip
 
 TRIES = 10
+KEPT = ("totals",)
+"""Parts of payloads that a redaction keeps: digests of what stands in tables beside the chain."""
 T = TypeVar("T")
 
 
@@ -167,6 +169,9 @@ class Ledger:
     def redact(self, seq: int, reason: str) -> Entry:
         """Delete an entry's payload and salt; a signed entry says so, the commitment stays.
 
+        What the payload says of tables beside the chain (`KEPT`) stays in the signed entry, for
+        later entries are checked against it; it is a digest, and tells nothing else.
+
         SQLite overwrites the deleted bytes. PostgreSQL keeps them until VACUUM, and backups of
         either keep them until they are deleted.
 
@@ -189,7 +194,10 @@ class Ledger:
             transaction.connection.execute(sa.delete(PAYLOADS).where(PAYLOADS.c.seq == seq))
             # What the payload repeated of its entry stands here from now on.
             facts = {"kind": entry.kind, "time": entry.time, "commitment": entry.commitment.hex()}
-            return transaction.append_own(REDACTED, {"entry": seq, "reason": reason, **facts})
+            body = (entry.payload or {}) if entry.opens() else {}
+            kept = {name: body[name] for name in KEPT if name in body}
+            return transaction.append_own(REDACTED, {"entry": seq, "reason": reason,
+                                                     **facts, **kept})
 
         done = self.atomically(work)
         self.scrub()

@@ -26,13 +26,15 @@ ENTRIES = sa.Table(
     METADATA,
     sa.Column("seq", _SEQ, primary_key=True, autoincrement=False),
     sa.Column("time", sa.Text, nullable=False),
-    sa.Column("kind", sa.Text, nullable=False, index=True),
+    sa.Column("kind", sa.Text, nullable=False),
     sa.Column("key", sa.Text, nullable=False),
     sa.Column("prev", sa.LargeBinary, nullable=False),
     sa.Column("commitment", sa.LargeBinary, nullable=False),
     sa.Column("chain", sa.LargeBinary, nullable=False),
     sa.Column("signature", sa.LargeBinary, nullable=False),
     sa.Column("subtrees", sa.LargeBinary, nullable=False),
+    # With `seq`, so that the newest entry of a kind is found at once, also of a rare kind.
+    sa.Index("ix_entries_kind", "kind", "seq"),
 )
 PAYLOADS = sa.Table(
     "payloads",

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
-from privet.claims import Request, from_json
+from privet.claims import Request
 from privet.errors import InvalidInput
-from privet.govern.budget import totals
 from privet.govern.budget.amounts import GRID
+from privet.govern.budget.charges import RELEASE, RESERVE
+from privet.govern.budget.recount import current
 from privet.govern.budget.sets import IN, REGISTER, VERSION
+from privet.govern.budget.totals import Totals, epsilon_on
 from privet.govern.ledger.canonical import framed
 from privet.govern.ledger.keys import signed_by
 from privet.govern.ledger.records import key_id
 from privet.govern.policy.acts import VERBS, Act, instant, raw
 from privet.govern.policy.adoption import adopted_digest
-from privet.govern.policy.job import epsilon_of, job_digest
+from privet.govern.policy.job import job_digest
 from privet.govern.policy.parse import same_person
 from privet.govern.policy.terms import REPORTED, Terms
 
@@ -39,7 +40,9 @@ class Facts:
         version_time: when that version was recorded.
         columns: its columns, where they were recorded.
         units: its privacy units, where they were recorded.
-        spent: epsilon of all releases for this purpose so far, added up; None if not known.
+        spent: epsilon of all releases for this purpose so far, added up; 0 where the policy does
+            not ask.
+        kin: the data sets whose releases count together.
         reports: those that exist about the data set.
         model_time: when the model that a prediction names was made.
         requester_keys: ids of keys with which the requester has signed requests.
@@ -55,12 +58,32 @@ class Facts:
     version_time: datetime | None = None
     columns: tuple[str, ...] | None = None
     units: int | None = None
-    spent: float | None = 0.0
+    spent: float = 0.0
+    kin: frozenset[str] = frozenset()
     reports: frozenset[str] = frozenset()
     model_time: datetime | None = None
     requester_keys: frozenset[str] = frozenset()
     runs: tuple[int, ...] = ()
     blind: int = 0
+
+    def after(
+        self, request: Request, job: str, used: Totals, entries: Iterable[Entry]
+    ) -> Facts:
+        """The facts once others have reserved and released, and written nothing else.
+
+        Args:
+            job: digest of the request.
+            used: the totals since.
+            entries: of kinds "run.reserve" and "run.release", since these facts were collected.
+        """
+        runs = list(self.runs)
+        for entry in entries:
+            if entry.kind == RESERVE and _same_job(entry, job, request.data_set):
+                runs.append(entry.seq)
+            elif entry.kind == RELEASE and (gone := (entry.payload or {}).get("reserve")) in runs:
+                runs.remove(gone)
+        spent = epsilon_on(used, self.kin, request.purpose) / GRID
+        return replace(self, runs=tuple(runs), spent=spent)
 
 
 @dataclass(frozen=True)
@@ -125,46 +148,17 @@ def family(name: str, known: History) -> frozenset[str]:
 
 def spent_on(
     ledger: Ledger, known: History, name: str, purpose: str | None = None
-) -> float | None:
+) -> float:
     """Epsilon that counts against a data set and all its relatives, added up simply.
-
-    The cached totals of the budgets know it where these add up epsilons; budgets that add up
-    something else are looked up entry by entry.
 
     Args:
         purpose: only for this one; None for all.
 
-    Returns:
-        The sum, or None if it had to be looked up and a reservation was redacted.
+    Raises:
+        Refused: the cached totals were changed by another hand.
     """
-    kin = family(name, known)
-    if all(_composition(known, each) == "basic" for each in kin):
-        with ledger.reading() as connection:
-            if sa.inspect(connection).has_table(totals.TOTALS.name):
-                used = totals.read(connection, kin)
-                return sum(one.both.loss for account, one in used.items()
-                           if account.holder == account.source
-                           and purpose in (None, account.purpose)) / GRID  # fmt: skip
-    return _looked_up(ledger, kin, purpose)
-
-
-def _composition(known: History, name: str) -> Any:
-    states = known.get(name, [])
-    budget = states[-1].payload.get("budget") if states else None
-    return budget.get("composition") if isinstance(budget, dict) else None
-
-
-def _looked_up(ledger: Ledger, names: frozenset[str], purpose: str | None) -> float | None:
-    total, given_back = 0.0, _given_back(ledger)
-    for entry in ledger.entries(kind="run.reserve"):
-        if entry.seq in given_back:
-            continue
-        record = (entry.payload or {}).get("request")
-        if not isinstance(record, dict):
-            return None
-        if record.get("data_set") in names and purpose in (None, record.get("purpose")):
-            total += epsilon_of(from_json(record.get("guarantee", {})))
-    return total
+    with ledger.reading() as connection:
+        return epsilon_on(current(connection).totals, family(name, known), purpose) / GRID
 
 
 def acts(ledger: Ledger) -> tuple[tuple[Act, ...], int]:
@@ -232,6 +226,7 @@ def collect(
         columns=mine.columns if mine else None,
         units=mine.units if mine else None,
         spent=spent,
+        kin=family(request.data_set or "", known),
         reports=_reports(ledger, request.data_set),
         model_time=_model_time(ledger, request.parameters.get("model_entry")),
         requester_keys=_requester_keys(ledger, job, requester),
@@ -287,20 +282,17 @@ def _requester_keys(ledger: Ledger, job: str, requester: str) -> frozenset[str]:
 
 
 def _runs(ledger: Ledger, job: str, data_set: str | None, since: int) -> tuple[int, ...]:
-    given_back, found = _given_back(ledger, since), []
-    for entry in ledger.entries(since, kind="run.reserve"):
-        other = (entry.payload or {}).get("request")
-        # A redacted reservation may have been this very job's.
-        same = entry.payload is None or (
-            isinstance(other, dict)
-            and other.get("data_set") == data_set
-            and job_digest(other) == job
-        )
-        if same and entry.seq not in given_back:
-            found.append(entry.seq)
-    return tuple(found)
+    payloads = (entry.payload or {} for entry in ledger.entries(since, kind=RELEASE))
+    given_back = {payload.get("reserve") for payload in payloads}
+    return tuple(entry.seq for entry in ledger.entries(since, kind=RESERVE)
+                 if entry.seq not in given_back and _same_job(entry, job, data_set))  # fmt: skip
 
 
-def _given_back(ledger: Ledger, since: int = 1) -> frozenset[int]:
-    payloads = (entry.payload or {} for entry in ledger.entries(since, kind="run.release"))
-    return frozenset(p["reserve"] for p in payloads if isinstance(p.get("reserve"), int))
+def _same_job(entry: Entry, job: str, data_set: str | None) -> bool:
+    """True if a reservation is this job's; a redacted one may have been."""
+    if entry.payload is None:
+        return True
+    other = entry.payload.get("request")
+    if not isinstance(other, dict) or other.get("data_set") != data_set:
+        return False
+    return job_digest(other) == job

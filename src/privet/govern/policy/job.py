@@ -61,12 +61,6 @@ def protections_of(guarantee: Guarantee) -> frozenset[str]:
     return frozenset(found or {"plain"})
 
 
-def epsilon_of(guarantee: Guarantee) -> float:
-    """The epsilons of all parts, added up."""
-    kinds = (DPGuarantee, LocalDPGuarantee)
-    return sum(part.epsilon for part, _ in _leaves(guarantee) if isinstance(part, kinds))
-
-
 def delta_of(guarantee: Guarantee) -> float:
     """The deltas of all parts, added up."""
     return sum(part.delta for part, _ in _leaves(guarantee) if isinstance(part, DPGuarantee))

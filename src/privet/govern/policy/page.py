@@ -11,13 +11,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from privet.errors import Refused
+from privet.govern.budget.filters import epsilon_of
 from privet.govern.ledger.records import Entry
 from privet.govern.policy import rules, schemas, words
 from privet.govern.policy.acts import expiry
 from privet.govern.policy.adoption import ADOPT
 from privet.govern.policy.approvals import REQUESTED, case_of, may_approve
 from privet.govern.policy.facts import data_sets, in_version, spent_on
-from privet.govern.policy.job import epsilon_of
 from privet.govern.policy.policy import Policy
 from privet.govern.policy.rules import Case, Rule
 from privet.govern.policy.terms import Terms
@@ -156,9 +156,7 @@ def _budget(ledger: Ledger, case: Case) -> list[tuple[str, str]]:
     return rows if len(rows) > 1 else []
 
 
-def _left(total: float, spent: float | None) -> str:
-    if spent is None:
-        return f"epsilon {total:.4g} in all; what is spent is not known"
+def _left(total: float, spent: float) -> str:
     return f"{max(total - spent, 0):.4g} left of epsilon {total:.4g}"
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,9 @@ from privet.govern.policy.rules import RULES, Case, no, valid_grants
 from privet.govern.policy.terms import Approver, Content, Terms
 
 if TYPE_CHECKING:
+    from privet.govern.budget.totals import Totals
     from privet.govern.ledger.ledger import Ledger
+    from privet.govern.ledger.records import Entry
 
 
 @dataclass(frozen=True)
@@ -148,16 +150,17 @@ class Policy:
             version: of the data set that will be read; by default its newest.
             now: by default the clock's time.
             spent: epsilon that the purpose has spent, where the caller keeps that account; by
-                default the reservations in the ledger are added up.
+                default the ledger's.
 
         Raises:
             InvalidInput: the request has parameters that are no JSON values.
+            Refused: the cached totals of the ledger were changed by another hand.
         """
-        case = self.case(request, requester=requester, ledger=ledger, version=version, now=now,
-                         spent=spent)  # fmt: skip
-        return case if isinstance(case, Decision) else judge(self, case)
+        return Standing(self, self.case(request, requester=requester, ledger=ledger,
+                                        version=version, now=now, spent=spent)
+                        ).decision  # fmt: skip
 
-    def approvals(
+    def standing(
         self,
         request: Request,
         *,
@@ -165,13 +168,10 @@ class Policy:
         ledger: Ledger,
         version: Any = None,
         now: datetime | None = None,
-    ) -> tuple[int, ...]:
-        """The entries that approve this very job now, for the record of the run."""
-        case = self.case(request, requester=requester, ledger=ledger, version=version, now=now,
-                         spent=0.0)  # fmt: skip
-        if isinstance(case, Decision):
-            return ()
-        return tuple(sorted(act.seq for act in valid_grants(self, case).values()))
+    ) -> Standing:
+        """The decision about a request, that can be made again after others have reserved."""
+        return Standing(self, self.case(request, requester=requester, ledger=ledger,
+                                        version=version, now=now))  # fmt: skip
 
     def case(
         self,
@@ -191,6 +191,41 @@ class Policy:
                               spent=spent)  # fmt: skip
         return Case(request=request, terms=terms, requester=requester, acts=acts, facts=facts,
                     now=now or _now(ledger))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A request before a policy, with all that bears on it."""
+
+    policy: Policy
+    case: Case | Decision
+
+    @property
+    def decision(self) -> Decision:
+        """The answer."""
+        return self.case if isinstance(self.case, Decision) else judge(self.policy, self.case)
+
+    @property
+    def approvals(self) -> tuple[int, ...]:
+        """The entries that approve this very job, for the record of the run."""
+        if isinstance(self.case, Decision):
+            return ()
+        return tuple(sorted(act.seq for act in valid_grants(self.policy, self.case).values()))
+
+    def again(self, used: Totals, entries: Iterable[Entry]) -> Standing:
+        """The request after others have reserved and released, and written nothing else that
+        may turn a grant into a refusal. Reads nothing.
+
+        Args:
+            used: the totals since.
+            entries: the reservations and releases since.
+        """
+        case = self.case
+        if isinstance(case, Decision):
+            return self
+        facts = case.facts.after(case.request, case.job, used, entries)
+        now = max(case.now, datetime.now(UTC))
+        return replace(self, case=replace(case, facts=facts, now=now))
 
 
 def evaluate(

@@ -10,11 +10,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from privet.claims import Decision, Request
+from privet.govern.budget.filters import epsilon_of
 from privet.govern.ledger.records import key_id
 from privet.govern.policy.acts import Act, expiry, standing
 from privet.govern.policy.adoption import ADOPT
 from privet.govern.policy.facts import Facts
-from privet.govern.policy.job import delta_of, epsilon_of, job_digest, protections_of
+from privet.govern.policy.job import delta_of, job_digest, protections_of
 from privet.govern.policy.parse import heading, same_person, toml_key
 from privet.govern.policy.terms import WRITTEN, Approver, Terms
 from privet.govern.policy.values import stack
@@ -168,10 +169,6 @@ def purpose_size(policy: Policy, case: Case) -> Decision | None:
     purpose, spent = case.terms.purposes.get(case.request.purpose), case.facts.spent
     if purpose is None or purpose.epsilon is None:
         return None
-    if spent is None:
-        return no("what this purpose has spent is not known, since a reservation was redacted",
-                  f"give the purpose a budget of its own, and no epsilon under {case.place}"
-                  )  # fmt: skip
     wanted, left = epsilon_of(case.request.guarantee), max(purpose.epsilon - spent, 0.0)
     if spent + wanted <= purpose.epsilon * SLACK:
         return None
