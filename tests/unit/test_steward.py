@@ -12,6 +12,7 @@ from privet.claims import (
     Receipt,
     Request,
     Reservation,
+    noting,
     spending,
 )
 from privet.errors import OutOfBudget, Refused
@@ -122,3 +123,29 @@ def test_the_null_steward_allows_all_and_records_nothing():
     with spending(NullSteward(), REQUEST) as spend:
         spend.touch()
         assert spend.commit(NoGuarantee(), Cost()) == Receipt(recorded=False)
+
+
+def test_what_is_reserved_is_noted_with_its_end():
+    class Broken(Notebook):
+        def reserve(self, request):
+            raise KeyboardInterrupt
+
+    def attempt(steward, error, *, touch):
+        with pytest.raises(error), spending(steward, REQUEST) as spend:
+            if touch:
+                spend.touch()
+            raise error
+
+    with noting() as runs:
+        attempt(Notebook(), ZeroDivisionError, touch=False)
+        attempt(Notebook(), KeyboardInterrupt, touch=True)
+        attempt(Notebook(budget=0), OutOfBudget, touch=True)
+        attempt(Broken(), KeyboardInterrupt, touch=True)
+        with spending(Notebook(), REQUEST) as spend:
+            assert runs[-1] is spend and spend.ending is None
+            spend.commit(NoGuarantee(), Cost())
+    assert [run.ending for run in runs] == ["released", "forfeited", "refused", None, None]
+    assert [run.reservation is None for run in runs] == [False, False, True, True, False]
+    with spending(Notebook(), REQUEST) as spend:
+        spend.commit(NoGuarantee(), Cost())
+    assert spend not in runs

@@ -27,6 +27,7 @@ from privet.claims.steward import (
     Reservation,
     Spending,
     Steward,
+    noting,
     spending,
 )
 
@@ -52,6 +53,7 @@ __all__ = [
     "Spending",
     "Steward",
     "from_json",
+    "noting",
     "spending",
     "to_json",
 ]

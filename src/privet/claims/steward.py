@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from privet.claims.cost import Cost
 from privet.claims.guarantees import Guarantee
@@ -48,10 +49,18 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True)
 class Reservation:
-    """Budget set aside for one run; `token` is the steward's own."""
+    """Budget set aside for one run.
+
+    Attributes:
+        token: the steward's own.
+        entry: the ledger's name for the entry that says so; "" where nothing is recorded.
+        spends: True if something is taken from a budget.
+    """
 
     request: Request
     token: str = ""
+    entry: str = ""
+    spends: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,18 +122,38 @@ class NullSteward:
 
 
 class Spending:
-    """One reservation on its way; handed out by `spending`."""
+    """One reservation on its way; handed out by `spending`.
 
-    def __init__(self, steward: Steward, reservation: Reservation) -> None:
+    Attributes:
+        reservation: None until it is made.
+        receipt: of the commit; None until there is one.
+        ending: how a run without a commit was settled; None while the reservation is open.
+    """
+
+    def __init__(self, steward: Steward, request: Request) -> None:
         self._steward = steward
-        self._reservation = reservation
         self._touched = False
+        self.request = request
+        self.reservation: Reservation | None = None
         self.receipt: Receipt | None = None
+        self.ending: Literal["refused", "released", "forfeited"] | None = None
 
     @property
     def touched(self) -> bool:
         """True once a private row may have been read."""
         return self._touched
+
+    def reserve(self) -> None:
+        """Set the budget aside, once.
+
+        Raises:
+            Refused: it may not be; nothing is set aside.
+        """
+        try:
+            self.reservation = self._steward.reserve(self.request)
+        except Refused:
+            self.ending = "refused"
+            raise
 
     def touch(self) -> None:
         """Call just before the first private row is read; from here on, failure is spent."""
@@ -134,7 +163,7 @@ class Spending:
         """Record the finished run, once."""
         if self.receipt is not None:
             raise Refused("this reservation was committed already", remedy="one fit, one commit")
-        self.receipt = self._steward.commit(self._reservation, guarantee, cost)
+        self.receipt = self._steward.commit(self._made(), guarantee, cost)
         return self.receipt
 
     def close(self, error: BaseException | None) -> None:
@@ -142,10 +171,31 @@ class Spending:
         if self.receipt is not None:
             return
         if not self._touched:
-            self._steward.release(self._reservation)
+            self._steward.release(self._made())
+            self.ending = "released"
         else:
             reason = type(error).__name__ if error else "ended without a commit"
-            self._steward.forfeit(self._reservation, reason)
+            self._steward.forfeit(self._made(), reason)
+            self.ending = "forfeited"
+
+    def _made(self) -> Reservation:
+        if self.reservation is None:
+            raise Refused("nothing was reserved for this run", remedy="with spending(...) as spend")
+        return self.reservation
+
+
+_NOTED: ContextVar[list[Spending] | None] = ContextVar("noted", default=None)
+
+
+@contextmanager
+def noting() -> Iterator[list[Spending]]:
+    """Collect what is reserved inside the block, for whoever tells how a failure left it."""
+    noted: list[Spending] = []
+    before = _NOTED.set(noted)
+    try:
+        yield noted
+    finally:
+        _NOTED.reset(before)
 
 
 @contextmanager
@@ -162,7 +212,11 @@ def spending(steward: Steward, request: Request) -> Iterator[Spending]:
             f"the policy of this data set does not allow to {request.action}: {decision.reason}",
             remedy=decision.remedy,
         )
-    spend = Spending(steward, steward.reserve(request))
+    spend = Spending(steward, request)
+    noted = _NOTED.get()
+    if noted is not None:
+        noted.append(spend)  # before it is reserved: an interrupt may come in between
+    spend.reserve()
     error: BaseException | None = None
     try:
         yield spend
@@ -182,5 +236,6 @@ __all__ = [
     "Reservation",
     "Spending",
     "Steward",
+    "noting",
     "spending",
 ]

@@ -14,6 +14,7 @@ from privet.errors import InvalidInput, Refused
 
 if TYPE_CHECKING:
     from privet.govern.budget import Balance, Budget, Planned, PlanRow
+    from privet.govern.ledger import Ledger
 
 
 @click.group("budget", short_help="See what is left, and plan what it is spent on.")
@@ -41,9 +42,11 @@ def show(name: str, where: str | None, as_json: bool) -> None:
     from privet.cli.console import Heading, print_json, print_table, say
     from privet.govern.budget import Registry
 
-    balance = Registry(existing_ledger(where)).balance(name)
+    ledger = existing_ledger(where)
+    balance = Registry(ledger).balance(name)
+    held = _held(ledger, name) if balance.reserved.loss or balance.reserved.delta else []
     if as_json:
-        print_json(_facts(balance))
+        print_json({**_facts(balance), "open": held})
         return
     headings = (Heading("budget of"), Heading("epsilon", right=True), Heading("delta", right=True),
                 Heading("spent", right=True), Heading("reserved", right=True, rank=1),
@@ -57,6 +60,59 @@ def show(name: str, where: str | None, as_json: bool) -> None:
         say(f"The largest claim that fits: epsilon {balance.fits:.4g} at delta "
             f"{balance.fits_delta:.3g}"
             + (f", limited by {balance.limited_by}." if balance.limited_by != name else "."))
+    for run in held:
+        say(f"Reserved by entry {run['entry']} ({run['action']} by {run['requester'] or 'nobody'}, "
+            f"{run['time'][:19].replace('T', ' ')} UTC), which is still running or was killed.")
+    if held:
+        say("What a killed run reserved counts as spent, now and later. Once it is sure that it "
+            f"ended: privet budget forfeit {held[0]['entry']} --reason TEXT")
+
+
+def _held(ledger: Ledger, name: str) -> list[dict[str, Any]]:
+    """The reservations that are open and charge this set."""
+    from privet.govern.evidence import Evidence
+
+    found = Evidence.of(ledger)
+    seqs = {item.reserved for item in found.charges if item.holder == name and item.ended is None}
+    return [{"entry": run.reserved, "time": found.sources[run.reserved].time,
+             "action": run.action.value if run.action else "",
+             "requester": run.requester.value if run.requester else ""}
+            for run in found.runs if run.reserved in seqs and run.reserved is not None]
+
+
+@command.command("forfeit", short_help="Record that a run that was killed has ended.")
+@click.argument("entry", type=click.IntRange(min=1))
+@click.option("--reason", required=True, metavar="TEXT", help="What ended it, for the record.")
+@ledger_option
+@output_options
+def forfeit(entry: int, reason: str, where: str | None, as_json: bool) -> None:
+    """Settle the reservation of number ENTRY, whose run was killed: all of it is spent.
+
+    Nothing comes back: the run may have read rows. If it still runs, its result is refused.
+
+    \b
+    Example:
+      privet budget forfeit 17 --reason "the machine was switched off"
+    """
+    from privet.claims import Request, Reservation, from_json
+    from privet.cli.console import print_json, say
+    from privet.govern.steward import LedgerSteward
+
+    with written_ledger(where) as ledger:
+        found = ledger.get(entry)
+        payload = found.payload
+        if found.kind != "run.reserve" or payload is None:
+            raise InvalidInput("the entry holds no reservation that can be read", value=entry,
+                               bound="an entry of kind run.reserve",
+                               remedy="privet ledger list --kind run.reserve")
+        asked = payload["request"]
+        request = Request(action=asked["action"], data_set=asked["data_set"],
+                          guarantee=from_json(asked["guarantee"]))
+        LedgerSteward(ledger).forfeit(Reservation(request=request, token=payload["token"]), reason)
+    if as_json:
+        print_json({"entry": entry, "data_set": request.data_set})
+    else:
+        say(f"Settled: what entry {entry} reserved of {request.data_set} is spent.")
 
 
 @command.command("plan", short_help="See which of a year's releases fit, at which error.")

@@ -11,11 +11,14 @@ from typing import Any, NoReturn
 
 import click
 
+from privet.claims import noting
 from privet.cli.errors import report
 from privet.cli.options import traceback_option
 
 _HOMES = {
     **{name: f"{name}:command" for name in ("compare", "train", "predict", "schema", "dataset")},
+    "perturb": "perturb:command",
+    "local": "perturb:local",
     "budget": "budget:command",
     "policy": "policy:command",
     "request": "requests:command",
@@ -69,11 +72,12 @@ class Privet(click.Group):
         """Run and exit: 0 done, 1 a bug, 2 what was asked cannot be done, 130 interrupted."""
         words = list(sys.argv[1:] if args is None else args)
         extra["standalone_mode"] = False
-        try:
-            outcome = super().main(args=words, prog_name=prog_name or "privet", **extra)
-            sys.stdout.flush()
-        except BaseException as error:
-            sys.exit(report(error, words))
+        with noting() as runs:
+            try:
+                outcome = super().main(args=words, prog_name=prog_name or "privet", **extra)
+                sys.stdout.flush()
+            except BaseException as error:
+                sys.exit(report(error, words, runs))
         sys.exit(outcome if isinstance(outcome, int) else 0)
 
 

@@ -173,12 +173,14 @@ class LedgerSteward:
         }
         try:
             approvals = self._consent(view, request)
-            reserve(self.ledger, view, spend, request.guarantee, payload, approvals)
+            entry = reserve(self.ledger, view, spend, request.guarantee, payload, approvals)
         except (OutOfBudget, Refused) as error:
             self._record(view, request, Decision(granted=False, reason=error.problem))
             raise
         self._remember()
-        return Reservation(request=request, token=token)
+        return Reservation(request=request, token=token,
+                           entry=f"{self.ledger.identity}/{entry.seq}",
+                           spends=any(spend.charges.values()))
 
     def release(self, reservation: Reservation) -> None:
         """Give back a reservation whose run failed before the first private row was read.

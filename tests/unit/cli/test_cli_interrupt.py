@@ -31,7 +31,7 @@ def test_a_comparison_that_is_stopped_leaves_no_file(
         process.kill()
     assert process.returncode == code
     assert out == ""
-    told = "Error: interrupted; nothing was written." if sent == signal.SIGINT else ""
+    told = "Error: interrupted; no file was written." if sent == signal.SIGINT else ""
     assert err.strip() == told
     assert {path.name for path in tmp_path.iterdir()} == {"patients.csv", "patients.toml"}
 
