@@ -21,7 +21,7 @@ _TOLD = ("name", "data_set", "reserve", "reason", "entry", "job", "digest", "ver
 _HEX = re.compile("[0-9a-fA-F]{64}")
 MEND = "privet budget audit --rebuild   # totals; a sketch: privet dataset forget NAME --all"
 """Mends what the audit finds in tables beside the entries."""
-_MAKE_KEY = "privet policy key --out owner.key"
+_MAKE_KEY = "privet key new --out owner.key"
 
 
 def ledger_option(command: Command) -> Command:

@@ -24,6 +24,7 @@ _HOMES = {
     "request": "requests:command",
     **{name: f"approvals:{name}" for name in ("approve", "deny", "revoke")},
     "ledger": "ledger:command",
+    "key": "keys:command",
     "report": "documents:report",
     "verify-receipt": "documents:verify_receipt",
     "demo": "demo:command",

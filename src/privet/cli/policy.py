@@ -22,7 +22,7 @@ def command() -> None:
 
     \b
     Example:
-      privet policy key --out maria.key        # for each person who approves
+      privet key new --out maria.key           # for each person who approves
       privet policy adopt policy.toml
       privet policy pending
     """
@@ -76,38 +76,6 @@ def show(where: str | None, as_json: bool) -> None:
         print_json({"digest": policy.digest, "policy": policy.to_json()})
     else:
         click.echo(policy.text, nl=not policy.text.endswith("\n"))
-
-
-@command.command("key", short_help="Make a key for a person who approves.")
-@click.option("--out", required=True, metavar="FILE", help="The private key file to write.")
-@output_options
-def key(out: str, as_json: bool) -> None:
-    """Make an Ed25519 key, encrypted in FILE, and print its public half for the policy.
-
-    The passphrase is that of PRIVET_LEDGER_PASSPHRASE, or a random one that is written beside
-    the key; whoever has both can approve in this person's name.
-
-    \b
-    Example:
-      privet policy key --out maria.key
-    """
-    from privet.cli.console import print_json, say
-    from privet.cli.files import writable
-    from privet.govern.ledger import SigningKey
-
-    file = writable(out)
-    made = SigningKey.generate()
-    try:
-        made.save(file)
-    except FileExistsError:
-        raise InvalidInput("there is a file of this name, and a key is never written over",
-                           value=out, bound="a new file", remedy="--out another.key") from None
-    if as_json:
-        print_json({"key": str(file), "public": made.public.hex(), "id": made.id})
-        return
-    say(f"Key: {file}")
-    say("For the policy, under [approvers]:")
-    say(f'"NAME" = "{made.public.hex()}"')
 
 
 @command.command("pending", short_help="List the requests that wait for approval.")

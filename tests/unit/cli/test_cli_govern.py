@@ -172,8 +172,8 @@ approvers = ["Anna Berg"]
 
 
 def test_one_exact_job_runs_once_it_is_approved(privet: Any, registered: Path) -> None:
-    key = json.loads(privet("policy", "key", "--out", "anna.key", "--json").out)
-    assert privet("policy", "key", "--out", "anna.key").code == 2, "a key is never written over"
+    key = json.loads(privet("key", "new", "--out", "anna.key", "--json").out)
+    assert privet("key", "new", "--out", "anna.key").code == 2, "a key is never written over"
     Path("policy.toml").write_text(POLICY.format(public=key["public"]))
     assert privet("policy", "pending").code == 2
     assert privet("policy", "adopt", "policy.toml").code == 0
@@ -181,7 +181,8 @@ def test_one_exact_job_runs_once_it_is_approved(privet: Any, registered: Path) -
     care = ("--purpose", "care")
     early = train(privet, registered, "1", *care)
     assert early.code == 2 and "approvals" in early.err
-    ask = ("request", "train", registered, "--epsilon", "1", *DELTA, *care, "--reason", "yearly model")
+    ask = ("request", "train", registered, "--epsilon", "1", *DELTA, *care,
+           "--reason", "yearly model")
     done = privet(*ask, "--page", "request.html")
     assert done.code == 0, done.err
     assert "yearly model" in Path("request.html").read_text()
@@ -377,8 +378,8 @@ def test_a_named_ledger_that_is_gone_is_refused(
 def test_an_owner_adopts_with_the_key_of_the_registration(
     privet: Any, registered: Path, home: Path, tmp_path: Path
 ) -> None:
-    made = json.loads(privet("policy", "key", "--out", "owner.key", "--json").out)
-    privet("policy", "key", "--out", "other.key")
+    made = json.loads(privet("key", "new", "--out", "owner.key", "--json").out)
+    privet("key", "new", "--out", "other.key")
     Path("owner.pub").write_text(made["public"] + "\n")
     Path("odd.pub").write_text("no key\n")
     lines = registered.read_text().splitlines()
@@ -472,7 +473,7 @@ def test_nothing_is_written_to_a_restored_backup_until_it_is_adopted(
     leaving.write_text("age,city,ill\n20.5,Chur,no\n")
     leaving.with_suffix(".toml").write_text(SCHEMA)
     identity = Ledger.open(other).identity
-    key = json.loads(privet("policy", "key", "--out", "anna.key", "--json").out)
+    key = json.loads(privet("key", "new", "--out", "anna.key", "--json").out)
     Path("policy.toml").write_text(POLICY.format(public=key["public"]))
     restore = restorer(home, tmp_path / "backup")
     assert train(privet, registered, "0.5").code == 0
@@ -510,7 +511,7 @@ def test_what_a_command_wrote_is_remembered(
     privet: Any, registered: Path, home: Path, tmp_path: Path, write: str
 ) -> None:
     identity = Ledger.open(str(tmp_path / "other.db")).identity
-    key = json.loads(privet("policy", "key", "--out", "anna.key", "--json").out)
+    key = json.loads(privet("key", "new", "--out", "anna.key", "--json").out)
     Path("policy.toml").write_text(POLICY.format(public=key["public"]))
     words = {"transfer": ("budget", "transfer", "patients", "--to", identity, "--out", "m.json"),
              "policy": ("policy", "adopt", "policy.toml")}[write]

@@ -38,7 +38,7 @@ def adopted(privet: Any, patients: Path, schema: Path, monkeypatch: pytest.Monke
     def adopt(terms: str) -> Path:
         assert privet("dataset", "register", "patients", patients, "--budget", "2", "--delta",
                       "1e-3").code == 0
-        key = json.loads(privet("policy", "key", "--out", "anna.key", "--json").out)
+        key = json.loads(privet("key", "new", "--out", "anna.key", "--json").out)
         Path("policy.toml").write_text(POLICY.format(public=key["public"], terms=terms))
         assert privet("policy", "adopt", "policy.toml").code == 0
         return patients

@@ -14,6 +14,7 @@ from privet.govern.ledger.custody import (
     replacement_statement,
     rotate_key,
 )
+from privet.govern.ledger.statements import Signature
 
 APPROVERS = [SigningKey.generate() for _ in range(3)]
 WITNESS = SigningKey.generate()
@@ -23,7 +24,7 @@ FIT = {"data_set": "patients", "purpose": "readmission", "epsilon": 1.0, "delta"
 def replaced(ledger: Ledger, new: SigningKey, approvers: list[SigningKey]) -> None:
     """Replace a lost key with the approval of these."""
     statement = replacement_statement(ledger, new.public)
-    replace_key(ledger, new, [(key.public, key.sign(statement)) for key in approvers], "lost")
+    replace_key(ledger, new, [Signature.by(key, statement) for key in approvers], "lost")
 
 
 def rich(path: Path) -> Ledger:

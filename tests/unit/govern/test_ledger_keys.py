@@ -18,6 +18,7 @@ from privet.govern.ledger.custody import (
     rotate_key,
 )
 from privet.govern.ledger.keys import VARIABLE, signed_by
+from privet.govern.ledger.statements import Signature
 from tests.unit.govern.ledgers import APPROVERS, FIT, plain, replaced, sql
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
@@ -180,10 +181,10 @@ def test_replacements_that_are_refused(tmp_path):
     stale = replacement_statement(ledger, new.public)
     ledger.append("fit", FIT)
     with pytest.raises(Refused, match="not signed"):
-        replace_key(ledger, new, [(key.public, key.sign(stale)) for key in APPROVERS[:2]], "x")
+        replace_key(ledger, new, [Signature.by(key, stale) for key in APPROVERS[:2]], "x")
     statement = replacement_statement(ledger, stranger.public)
     with pytest.raises(Refused, match="not signed"):
-        replace_key(ledger, new, [(key.public, key.sign(statement)) for key in APPROVERS[:2]], "x")
+        replace_key(ledger, new, [Signature.by(key, statement) for key in APPROVERS[:2]], "x")
     assert ledger.head().size == 4
     assert ledger.append("fit", FIT).key == old.id
     assert SigningKey.load(tmp_path / "l.key").id == old.id

@@ -76,7 +76,7 @@ REFUSED = [
     ("not adopted", {}, {}, {"adopted": None}, "adopted no policy", "privet policy adopt"),
     ("edited", {}, {}, {"adopted": "0" * 64}, "another text", "privet policy adopt"),
     ("approvals", {"approvals": "1"}, {}, {}, "0 of 1 approvals",
-     'privet request train DATA --reason "..."   # with the options of the run; then: privet approve '),
+     'train DATA --reason "..."   # with the options of the run; then: privet approve '),
     ("approvals of no fit", {"approvals": "1"}, {"action": "predict"}, {}, "0 of 1 approvals",
      "privet.govern.policy.request("),
 ]  # fmt: skip

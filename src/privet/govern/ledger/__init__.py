@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from privet.govern.ledger.canonical import canonical, keyed_hash
 from privet.govern.ledger.custody import (
+    held_keys,
     name_approvers,
     replace_key,
     replacement_statement,
@@ -17,6 +18,7 @@ from privet.govern.ledger.keys import SigningKey
 from privet.govern.ledger.ledger import Ledger
 from privet.govern.ledger.receipt import Cosignature, Receipt, check, cosign, extends
 from privet.govern.ledger.records import Entry, Head
+from privet.govern.ledger.statements import Replacement, Signature, Statement
 from privet.govern.ledger.verify import Verdict, verify
 from privet.govern.ledger.walk import Finding
 from privet.govern.ledger.writing import Transaction
@@ -28,13 +30,17 @@ __all__ = [
     "Head",
     "Ledger",
     "Receipt",
+    "Replacement",
+    "Signature",
     "SigningKey",
+    "Statement",
     "Transaction",
     "Verdict",
     "canonical",
     "check",
     "cosign",
     "extends",
+    "held_keys",
     "keyed_hash",
     "name_approvers",
     "replace_key",

@@ -42,7 +42,7 @@ EXAMPLES = {
 }
 TOP = {
     "owner": 'owner = "St. Mary\'s Hospital"',
-    "owner_key": 'owner_key = "..."   # 64 hex digits: privet policy key --out owner.key',
+    "owner_key": 'owner_key = "..."   # 64 hex digits: privet key new --out owner.key',
     "ledger": 'ledger = "..."   # 32 hex digits: privet ledger list',
     "approvers": '[approvers]\n         "Anna Berg" = "..."   # her public key, 64 hex digits',
     "default": "[default]",
