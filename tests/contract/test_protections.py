@@ -40,19 +40,19 @@ def protection(request: pytest.FixtureRequest) -> Protection:
     return PROTECTIONS[request.param]()
 
 
-def rows(task: int | None, *, data_set: str | None = None) -> Rows:
+def rows(task: int | None, *, data_set: str | None = None, count: int = N) -> Rows:
     """Separable rows within declared bounds."""
     rng = np.random.default_rng(5)
     classes = task or 2
-    labels = np.arange(N) % classes
+    labels = np.arange(count) % classes
     angle = 2 * np.pi * labels / classes
-    centre = 0.6 * np.column_stack([np.cos(angle), np.sin(angle), np.zeros(N)])
-    x = np.clip(centre + 0.1 * rng.normal(size=(N, D)), -1, 1)
+    centre = 0.6 * np.column_stack([np.cos(angle), np.sin(angle), np.zeros(count)])
+    x = np.clip(centre + 0.1 * rng.normal(size=(count, D)), -1, 1)
     y: Any = labels if task else np.clip(x[:, 0] - 0.5 * x[:, 1], -1, 1)
     facts = Facts(
-        rows=N, features=D, outputs=task if task and task > 2 else 1, classes=task,
+        rows=count, features=D, outputs=task if task and task > 2 else 1, classes=task,
         low=-np.ones(D), high=np.ones(D), norm=float(np.sqrt(D)),
-        target_range=None if task else (-1.0, 1.0), units=N, data_set=data_set,
+        target_range=None if task else (-1.0, 1.0), units=count, data_set=data_set,
     )
     return Rows(x=x, y=y, facts=facts)
 
@@ -104,7 +104,8 @@ class Watcher:
 
 @pytest.mark.parametrize("task", [None, 2, 3])
 def test_it_learns(protection: Protection, task: int | None) -> None:
-    data = rows(task)
+    # Noise on every record needs more of them than noise on a sum.
+    data = rows(task, count=4 * N if protection.name == "local" else N)
     result = protection.fit(model(task), data)
     scores = scores_of(result.model, result.params, data.x)
     if task is None:

@@ -230,7 +230,8 @@ def _protection(saved: dict[str, Any]) -> Protection | None:
     if set(record) != {"name", "settings"}:
         fields.refuse("protect", sorted(record), "name and settings")
 
-    known: dict[str, type[Protection]] = {"plain": Plain, "private": Private, "local": LocallyPrivate}
+    kinds: tuple[type[Protection], ...] = (Plain, Private, LocallyPrivate)
+    known = {kind.name: kind for kind in kinds}
     settings = {name: _read(value) for name, value in fields.table(record, "settings").items()}
     planted = sorted(set(settings) & set(_NOT_SAVED))
     if planted:

@@ -141,7 +141,7 @@ class LocallyPrivate(Protection):
         )  # fmt: skip
         params = solve(moments, str(model.tag["loss"]), rows=len(x), l2=model.l2)
         step(watch, 1, 1, "randomised records")
-        notes = ()
+        notes: tuple[str, ...] = ()
         if len(x) * s < 100 * products.count:
             notes = (f"{products.count} products share {len(x)} records: expect little accuracy; "
                      "more records or fewer columns help",)  # fmt: skip
@@ -221,10 +221,10 @@ class LocallyPrivate(Protection):
     ) -> LocalDPGuarantee:
         names = {attribute.name: attribute.randomiser.name for attribute in layout.attributes}
         shown = ", ".join(f"{name}: {randomiser}" for name, randomiser in names.items())
-        spent = {name: layout.share for name in names}
+        spent = dict.fromkeys(names, layout.share)
         unit = data.schema.unit
         guarantee = self._guarantee(layout.epsilon, spent, shown, unit)
-        more = (layout.reason,)
+        more: tuple[str, ...] = (layout.reason,)
         if before is not None:
             more += (f"the rows had been perturbed before, at epsilon {before.epsilon:g}, which "
                      "is added",)  # fmt: skip

@@ -70,7 +70,7 @@ def _reason(
     )
     why = "the least error" if len(good) == 1 else "the fewest bits among errors within 5 %"
     return (
-        f"{chosen.name} for {chosen.domain_size} values: {why}; standard error of a rare share "
+        f"{chosen.name} for {chosen.domain_size} values: {why}; noise in a rare share "
         f"{error:.2g} with {n} reports of {chosen.bits} bits ({others})"
     )
 

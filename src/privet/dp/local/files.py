@@ -91,9 +91,6 @@ def read(path: str | os.PathLike[str]) -> Perturbed:
                         remedy="privet perturb DATA --epsilon 1 --out FILE")
     attributes = tuple(from_json(item) for item in record["columns"])
     layout = Layout(attributes, record["per_record"], record["epsilon"], record["reason"])
-    guarantee = claim_from_json(record["guarantee"])
-    if not isinstance(guarantee, LocalDPGuarantee):
-        raise _malformed("guarantee")
     reports, present = {}, {}
     columns = _columns(path, attributes)
     for attribute in attributes:
@@ -102,20 +99,20 @@ def read(path: str | os.PathLike[str]) -> Perturbed:
             raise _malformed("rows")
         found, there = _reports(attribute, cells)
         reports[attribute.name], present[attribute.name] = found, there
-    return Perturbed(layout, guarantee, record["rows"], reports, present, record["target"],
+    return Perturbed(layout, guarantee_of(path), record["rows"], reports, present, record["target"],
                      tuple(record["dropped"]))
 
 
-def guarantee_of(path: str | os.PathLike[str]) -> LocalDPGuarantee | None:
-    """What a perturbed file guarantees; None if no description says it.
+def guarantee_of(path: str | os.PathLike[str]) -> LocalDPGuarantee:
+    """What the description of a perturbed file guarantees, whatever became of the file.
 
     Raises:
-        DataError, InvalidInput: the description is malformed.
+        DataError, InvalidInput: there is no description, or it is malformed.
     """
-    if not description_of(path).is_file():
-        return None
     guarantee = claim_from_json(_description(path)["guarantee"])
-    return guarantee if isinstance(guarantee, LocalDPGuarantee) else None
+    if not isinstance(guarantee, LocalDPGuarantee):
+        raise _malformed("guarantee")
+    return guarantee
 
 
 def _csv(table: Perturbed) -> str:
