@@ -20,6 +20,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from privet import errors
     from privet.data import Dataset, Schema, read
+    from privet.dp import local
     from privet.estimators import (
         Classifier,
         LinearRegression,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         save,
     )
     from privet.estimators.comparison import compare
+    from privet.estimators.perturbing import perturb
     from privet.protect import LocallyPrivate, Plain, Private
 
 __all__ = [
@@ -51,6 +53,8 @@ __all__ = [
     "compare",
     "errors",
     "load",
+    "local",
+    "perturb",
     "read",
     "save",
 ]
@@ -70,14 +74,17 @@ _HOMES = {
     "Schema": "privet.data",
     "compare": "privet.estimators.comparison",
     "load": "privet.estimators",
+    "perturb": "privet.estimators.perturbing",
     "read": "privet.data",
     "save": "privet.estimators",
 }
 
+_MODULES = {"errors": "privet.errors", "local": "privet.dp.local"}
+
 
 def __getattr__(name: str) -> Any:
-    if name == "errors":
-        return import_module("privet.errors")
+    if name in _MODULES:
+        return import_module(_MODULES[name])
     if name not in _HOMES:
         raise AttributeError(f"module 'privet' has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)

@@ -27,6 +27,8 @@ PUBLIC = [
     "compare",
     "errors",
     "load",
+    "local",
+    "perturb",
     "read",
     "save",
 ]
