@@ -1,4 +1,4 @@
-"""Runs in OpenDP's environment: draws per second of its discrete Gaussian at scale 2**32."""
+"""Runs in OpenDP's environment: draws per second of its discrete Gaussian or Laplace sampler."""
 
 import importlib.metadata
 import json
@@ -9,11 +9,14 @@ import time
 import opendp.prelude as dp
 
 
-def main(draws: int, repeats: int) -> None:
-    """Print one JSON object."""
+def main(power: int, scale: float, draws: int, repeats: int) -> None:
+    """Print one JSON object; power 2 is the Gaussian, 1 the Laplace law."""
     dp.enable_features("contrib")
-    space = dp.vector_domain(dp.atom_domain(T=int)), dp.l2_distance(T=float)
-    measurement = dp.m.make_gaussian(*space, scale=float(2**32))
+    domain = dp.vector_domain(dp.atom_domain(T=int))
+    if power == 2:
+        measurement = dp.m.make_gaussian(domain, dp.l2_distance(T=float), scale=scale)
+    else:
+        measurement = dp.m.make_laplace(domain, dp.l1_distance(T=int), scale=scale)
     zeros = [0] * draws
     measurement(zeros[:100])
     rates = []
@@ -26,4 +29,4 @@ def main(draws: int, repeats: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))

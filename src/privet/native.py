@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any, cast
 
 # Raised by one whenever a kernel's arguments or meaning change.
-INTERFACE = 1
+INTERFACE = 2
 
 
 def _load() -> tuple[ModuleType | None, str]:

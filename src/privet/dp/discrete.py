@@ -1,197 +1,272 @@
-"""The exact discrete Gaussian: tables, the NumPy kernel, and exact decisions of close calls.
+"""The exact discrete Gaussian and Laplace samplers: what they promise, and their NumPy kernels.
 
-Method (Karney 2016, algorithm N; Canonne, Kamath & Steinke 2020, section 5; argument in
-proofs/discrete-gaussian.md), for sigma = 2**s. One proposal uses three 64-bit words (u, b, w):
+Method (proofs/discrete-samplers.md; notation of `privet.dp.laws`). Up to sigma = 2**10, or scale
+2**8 of the Laplace law, a draw uses one 64-bit word: its upper 63 bits u choose the magnitude by
+inversion of the distribution function, the lowest is the sign. Beyond that (the idea of Karney
+2016, algorithm N, with finer levels) a proposal uses two words:
 
-1. k >= 0 with P(k) proportional to exp(-k^2/2): the k with F(k-1) <= U < F(k), where u holds
-   the first 64 bits of the uniform U and F is the distribution function.
-2. sign = top bit of b; y = the lowest s bits of b, uniform in 0..sigma-1.
-3. Reject k = y = 0 with a negative sign. Accept if W < exp(-v), v = y (y + 2 k sigma) /
-   (2 sigma^2), where w holds the first 64 bits of the uniform W.
-4. The draw is sign * (k sigma + y).
+1. The first chooses the level k by inversion, and the sign.
+2. y = the lowest s bits of the second, uniform in 0..2**s - 1; its other bits begin W.
+3. Reject k = y = 0 with a negative sign. Accept if W < exp(-v).
+4. The draw is sign * (k 2**s + y).
 
-Comparing the first 64 bits settles almost every draw. A kernel works in float64 and leaves a
-proposal alone when u hits a threshold, or when w is within `MARGIN` of its probability, which
-is far more than its rounding error; `decide` then settles it in exact arithmetic, with further
-random bits if the first 64 are not enough.
+The words settle almost every draw. A kernel leaves a proposal alone when u equals a threshold, or
+W is within `MARGIN` of a probability worked out in float64, far more than its rounding error;
+`laws.decide` then settles it in exact arithmetic, with further random bits where they are needed.
 """
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable
-from decimal import Context, Decimal
-from functools import cache
-from typing import NamedTuple
+from fractions import Fraction
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from privet import native
+from privet.dp.laws import LARGEST_SCALE, LEAST_SCALE, LEVEL_BITS, Law, Tables, decide, tables
 from privet.entropy import Stream
+from privet.errors import InvalidInput, positive, whole
 
 Words = NDArray[np.uint64]
 Draws = NDArray[np.int64]
 
-MAX_SIGMA_BITS = 40
-# The computed exp(-v) is off by less than 2**-49 (proofs/discrete-gaussian.md, section 3).
+# The computed exp(-v) is off by less than 2**-48 (proofs/discrete-samplers.md, section 4).
 MARGIN = 2.0**-44
-SLICES = 64  # table of exp(-i / SLICES), followed by a polynomial of degree 6
-_DIGITS = 60
-
-
-class Tables(NamedTuple):
-    """Constants of the kernels, the same for every sigma.
-
-    Attributes:
-        thresholds: (T,) floor(2**64 F(k)) for k = 0.. as long as it is below 2**64 - 1,
-            followed by 2**64 - 1, at and beyond which the kernel does not decide.
-        exponentials: (E,) exp(-i / SLICES), correctly rounded.
-    """
-
-    thresholds: Words
-    exponentials: NDArray[np.float64]
+DEGREE = 11  # of the Taylor polynomial of exp(-v), v < 0.3
+_BLOCK = 2**15  # proposals
 
 
 class Progress(NamedTuple):
-    """How far a kernel came: proposals used up, draws written, and why it stopped."""
+    """How far a kernel came: proposals used up, draws written, and whether one is undecided."""
 
     used: int
     written: int
     undecided: bool
 
 
-# (words (m, 3), first proposal, out (n,), draws written, s, margin, tables) -> Progress.
-Kernel = Callable[[Words, int, Draws, int, int, float, Tables], Progress]
+class Slopes(NamedTuple):
+    """v = x (square * x + cross * k + line) for y = x 2**s."""
+
+    square: float
+    cross: float
+    line: float
 
 
-def _exact(digits: int) -> Context:
-    """Decimal arithmetic; its exp is correctly rounded (General Decimal Arithmetic, exp)."""
-    return Context(prec=digits, Emax=10**9, Emin=-(10**9))
+class Kernels(NamedTuple):
+    """One implementation of both methods.
+
+    Attributes:
+        inversion: (words (m, 1), first proposal, out (n,), draws written, tables) -> Progress.
+        layered: (words (m, 2), first, out, written, tables, s, slopes, margin) -> Progress.
+    """
+
+    inversion: Callable[..., Progress]
+    layered: Callable[..., Progress]
 
 
-@cache
-def _distribution(digits: int) -> tuple[Decimal, ...]:
-    """F(0), F(1), ... up to where 1 - F is below the precision; error below 10**(5-digits)."""
-    exact = _exact(digits + 5)
-    last = int((2 * 2.4 * digits) ** 0.5) + 2  # exp(-last^2 / 2) < 10**-digits
-    weights = [exact.exp(Decimal(-k * k) / 2) for k in range(last + 1)]
-    total = Decimal(0)
-    sums = [total := exact.add(total, weight) for weight in weights]
-    return tuple(exact.divide(part, total) for part in sums)
-
-
-@cache
-def tables() -> Tables:
-    """The kernels' constants, worked out once per process."""
-    exact = _exact(_DIGITS)
-    scaled = [int(exact.multiply(f, Decimal(2**64))) for f in _distribution(_DIGITS)]
-    thresholds = [t for t in scaled if t < 2**64 - 1] + [2**64 - 1]
-    # A proposal with k = T - 1 is left alone, so v < 1/2 + (T - 2) suffices.
-    steps = range(SLICES * len(thresholds))
-    exponentials = [float(exact.exp(exact.divide(Decimal(-i), Decimal(SLICES)))) for i in steps]
-    return Tables(np.array(thresholds, np.uint64), np.array(exponentials, np.float64))
-
-
-def numpy_kernel(
-    words: Words, first: int, out: Draws, written: int, s: int, margin: float, constants: Tables
-) -> Progress:
-    """Work through proposals from `first` on until `out` is full, or one is undecided.
+def discrete_gaussian(
+    count: int, *, stream: Stream, sigma: int | float | Fraction
+) -> NDArray[np.int64]:
+    """Independent draws from the discrete Gaussian on the integers.
 
     Args:
-        words: (m, 3) the random words (u, b, w) of m proposals.
-        out: (n,) takes the accepted draws, from position `written` < n on.
+        count: how many draws.
+        stream: where the random bits come from.
+        sigma: scale from 2**-10 to 2**52; a float stands for the rational that it is exactly.
+
+    Returns:
+        (count,) integers z with probability proportional to exp(-z^2 / (2 sigma^2)).
+
+    Raises:
+        InvalidInput: sigma is outside the range, or count is negative.
+
+    Formal guarantees:
+        - Given uniform bits, each draw has exactly this distribution, and draws are independent:
+          no tail is cut, no probability is rounded (proofs/discrete-samplers.md; but for draws
+          beyond 64 bits, less likely than 2**-2900, which raise OverflowError).
+        - The compiled kernels and their NumPy twins give the same draws from the same stream.
+        - Not claimed: running time or memory access is independent of the draws. Draws are made
+          in batches of thousands, which hides single ones but is no proof against the timing
+          attacks of Jin, McMurtry, Rubinstein & Ohrimenko 2021 (arXiv 2112.05307).
     """
-    u, b, w = words[first:].T
-    k = np.searchsorted(constants.thresholds, u, side="right")
-    hit = constants.thresholds[np.minimum(k, len(constants.thresholds)) - 1] == u
-    y = (b & np.uint64(2**s - 1)).astype(np.int64)
-    negative = b >= np.uint64(2**63)
-    p = _exp_minus(y * 2.0**-s, np.minimum(k, len(constants.thresholds) - 1), constants)
-    gap = p - w.astype(np.float64) * 2.0**-64
+    count = whole(least=0, count=count)
+    return sample(count, stream, Law(2, _rational("sigma", sigma)), chosen())
+
+
+def discrete_laplace(
+    count: int, *, stream: Stream, scale: int | float | Fraction
+) -> NDArray[np.int64]:
+    """Independent draws from the discrete Laplace law (two-sided geometric) on the integers.
+
+    Args:
+        count: how many draws.
+        stream: where the random bits come from.
+        scale: from 2**-10 to 2**52; a float stands for the rational that it is exactly.
+
+    Returns:
+        (count,) integers z with probability proportional to exp(-|z| / scale).
+
+    Raises:
+        InvalidInput: the scale is outside the range, or count is negative.
+
+    Formal guarantees: those of `discrete_gaussian`. Added to an integer that one unit changes by
+        at most D, a draw gives (D / scale)-DP (Ghosh, Roughgarden & Sundararajan 2012).
+    """
+    count = whole(least=0, count=count)
+    return sample(count, stream, Law(1, _rational("scale", scale)), chosen())
+
+
+def _rational(name: str, value: Any) -> Fraction:
+    """The exact value of a scale.
+
+    Raises:
+        InvalidInput: it is not a number in the range that the samplers cover.
+    """
+    positive(**{name: value})
+    exact = Fraction(value if isinstance(value, numbers.Rational) else float(value))
+    if not LEAST_SCALE <= exact <= LARGEST_SCALE:
+        raise InvalidInput(
+            f"{name} is outside what the exact samplers cover",
+            value=value,
+            bound="2**-10 to 2**52",
+            remedy=f"{name}={'2.0**52' if exact > 1 else '2.0**-10'}, in another unit",
+        )
+    return exact
+
+
+def chosen() -> Kernels:
+    """The compiled kernels, or the NumPy twins where there are none."""
+    return Kernels(
+        native.kernel("inversion_block", TWINS.inversion),
+        native.kernel("layered_block", TWINS.layered),
+    )
+
+
+def sample(
+    count: int, stream: Stream, law: Law, kernels: Kernels, margin: float = MARGIN
+) -> Draws:
+    """`count` draws of one law by one implementation; the public functions choose it.
+
+    Args:
+        margin: how near to its probability a proposal is decided exactly; a wider one changes
+            the time but not the draws.
+    """
+    s, constants = law.low_bits, tables(law)
+    run: Callable[..., Progress] = kernels.inversion
+    if s:
+        # W is known to its last bit only.
+        margin += 2.0 ** (_cut(s) - 64)
+        run = partial(kernels.layered, s=s, slopes=_slopes(law), margin=margin)
+    out = np.empty(count, np.int64)
+    written = 0
+    buffer = np.empty((min(_BLOCK, _proposals(count, s)), 2 if s else 1), "<u8")
+    while written < count:
+        block = buffer[: _proposals(count - written, s)]
+        stream.fill(block)
+        words = block.astype(np.uint64, copy=False)
+        used, undecided = 0, True
+        while undecided and written < count:
+            used, written, undecided = run(words, used, out, written, tables=constants)
+            if undecided:
+                draw = decide(words[used], law, stream)
+                used += 1
+                if draw is not None:
+                    out[written] = draw
+                    written += 1
+    return out
+
+
+def _proposals(missing: int, s: int) -> int:
+    # An inversion always gives a draw; of the others at least 98 % are accepted.
+    return missing + missing // 40 + 8 if s else missing
+
+
+def _slopes(law: Law) -> Slopes:
+    rate = law.rate * 2 ** (law.low_bits * law.power)
+    if law.power == 1:
+        return Slopes(0.0, 0.0, float(rate))
+    return Slopes(float(rate), float(2 * rate), 0.0)
+
+
+def _cut(s: int) -> int:
+    # What is left of the second word fits a float64.
+    return max(s, 12)
+
+
+def _levels(
+    first: Words, constants: Tables
+) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
+    """k, whether u ties with its threshold, and whether the sign is negative, of first words."""
+    u, negative = first >> np.uint64(1), (first & np.uint64(1)).astype(np.bool_)
+    shift = LEVEL_BITS - (len(constants.guide).bit_length() - 1)
+    k = constants.guide[(u >> np.uint64(shift)).astype(np.int64)].astype(np.int64)
+    above = np.flatnonzero(u > constants.thresholds[k])
+    k[above] = np.searchsorted(constants.thresholds, u[above], side="left")
+    return k, u == constants.thresholds[k], negative
+
+
+def _inversion(words: Words, first: int, out: Draws, written: int, tables: Tables) -> Progress:
+    """Twin of inversion_block in native/samplers.cpp."""
+    words = words[first : first + len(out) - written, 0]
+    k, tied, negative = _levels(words, tables)
+    stop = int(np.argmax(tied)) if tied.any() else len(words)
+    out[written : written + stop] = np.where(negative[:stop], -k[:stop], k[:stop])
+    return Progress(first + stop, written + stop, stop < len(words))
+
+
+def _layered(
+    words: Words,
+    first: int,
+    out: Draws,
+    written: int,
+    tables: Tables,
+    s: int,
+    slopes: Slopes,
+    margin: float,
+) -> Progress:
+    """Twin of layered_block in native/samplers.cpp."""
+    words = words[first:]
+    k, tied, negative = _levels(words[:, 0], tables)
+    second = np.ascontiguousarray(words[:, 1])
+    y = (second & np.uint64(2**s - 1)).astype(np.int64)
+    w = (second >> np.uint64(_cut(s))).astype(np.float64) * 2.0 ** (_cut(s) - 64)
+    gap = exp_minus(y.astype(np.float64) * 2.0**-s, k, slopes) - w
     void = negative & (k == 0) & (y == 0)
-    undecided = (hit & (k > 0)) | (~void & (np.abs(gap) <= margin))
-    stop = int(np.argmax(undecided)) if undecided.any() else len(u)
+    undecided = tied | (~void & (np.abs(gap) <= margin))
+    stop = int(np.argmax(undecided)) if undecided.any() else len(words)
     accepted = np.flatnonzero((gap[:stop] > 0) & ~void[:stop])
     room = len(out) - written
     if len(accepted) >= room:
         accepted = accepted[:room]
         stop = int(accepted[-1]) + 1
-    magnitude = (k[accepted].astype(np.int64) << s) + y[accepted]
+    magnitude = (k[accepted] << s) + y[accepted]
     filled = written + len(accepted)
     out[written:filled] = np.where(negative[accepted], -magnitude, magnitude)
-    return Progress(first + stop, filled, filled < len(out) and stop < len(u))
+    return Progress(first + stop, filled, filled < len(out) and stop < len(words))
 
 
-def _exp_minus(
-    x: NDArray[np.float64], k: NDArray[np.int64], constants: Tables
+def exp_minus(
+    x: NDArray[np.float64], k: NDArray[np.int64], slopes: Slopes
 ) -> NDArray[np.float64]:
-    """exp(-x (x + 2k) / 2) for x in [0, 1), with an absolute error below 2**-49."""
-    v = x * (x + 2.0 * k) * 0.5
-    slices = (v * SLICES).astype(np.int64)
-    f = v - slices * (1.0 / SLICES)
-    series = 1.0 - f * (1.0 / 6.0)
-    for divisor in (5.0, 4.0, 3.0, 2.0):
-        series = 1.0 - f * (1.0 / divisor) * series
-    return constants.exponentials[slices] * (1.0 - f * series)
+    """exp(-v) for x in [0, 1) and v < 0.3, with an absolute error below 2**-48."""
+    v = x * (slopes.square * x + slopes.cross * k + slopes.line)
+    total = np.full_like(v, _TAYLOR[DEGREE])
+    for coefficient in _TAYLOR[DEGREE - 1 :: -1]:
+        total = coefficient - v * total
+    return total
 
 
-def decide(words: Words, s: int, stream: Stream) -> int | None:
-    """The draw of one proposal in exact arithmetic, or None if it is rejected.
-
-    Args:
-        words: (3,) the proposal's (u, b, w).
-        stream: gives further bits, only where the 64 bits of u or w leave the outcome open.
-    """
-    u, b, w = (int(word) for word in words)
-    k = _exact_k(u, stream)
-    y = b & (2**s - 1)
-    negative = b >= 2**63
-    if negative and k == 0 and y == 0:
-        return None
-    if not _exact_accept(w, y * (y + (k << (s + 1))), 2 * s + 1, stream):
-        return None
-    magnitude: int = (k << s) + y
-    return -magnitude if negative else magnitude
+def _taylor() -> list[float]:
+    factorial, terms = 1, [1.0]
+    for j in range(1, DEGREE + 1):
+        factorial *= j
+        terms.append(1.0 / factorial)
+    return terms
 
 
-def _exact_k(u: int, stream: Stream) -> int:
-    """The least k with U < F(k), where u is the first 64 bits of U."""
-    bits = 64
-    while True:
-        digits = bits // 3 + _DIGITS
-        for k, f in enumerate(_distribution(digits)):
-            least, most = _floor(f, bits, digits)
-            if u < least:
-                return k
-            if u <= most:
-                break  # U may lie on either side of F(k): more bits
-        u, bits = (u << 64) | int(stream.words(1)[0]), bits + 64
-
-
-def _exact_accept(w: int, numerator: int, power: int, stream: Stream) -> bool:
-    """Whether W < exp(-numerator / 2**power), where w is the first 64 bits of W."""
-    if numerator == 0:
-        return True
-    bits = 64
-    while True:
-        # exp(-v) is irrational for rational v != 0, so some number of bits decides.
-        digits = bits // 3 + _DIGITS + power  # v is exact in this many digits
-        exact = _exact(digits)
-        v = exact.divide(Decimal(-numerator), Decimal(2**power))
-        least, most = _floor(exact.exp(v), bits, digits)
-        if w < least:
-            return True
-        if w > most:
-            return False
-        w, bits = (w << 64) | int(stream.words(1)[0]), bits + 64
-
-
-def _floor(value: Decimal, bits: int, digits: int) -> tuple[int, int]:
-    """Least and greatest possible floor(2**bits * value), which are equal but for a near tie.
-
-    The value in [0, 1] is known to 10**(5 - digits), and 10**digits > 10**50 * 2**bits, so its
-    error after scaling is far below the slack.
-    """
-    exact = _exact(digits)
-    scaled = exact.multiply(value, Decimal(2**bits))
-    slack = Decimal(10) ** -20
-    return int(exact.subtract(scaled, slack)), int(exact.add(scaled, slack))
+_TAYLOR = _taylor()
+TWINS = Kernels(_inversion, _layered)

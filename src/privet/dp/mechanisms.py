@@ -4,7 +4,7 @@ A real-valued total is rounded to a grid of step scale / 2**32, exact discrete G
 2**32 steps is added in integers, and the sum is multiplied by the step. So no low-order bit of a
 float carries anything about the data (Mironov 2012), and what rounding and float summation do
 to the sensitivity is bounded by `slack`. The argument: proofs/noise-on-a-grid.md and
-proofs/discrete-gaussian.md.
+proofs/discrete-samplers.md.
 """
 
 from __future__ import annotations
@@ -16,16 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from privet import native
-from privet.dp.discrete import (
-    MARGIN,
-    MAX_SIGMA_BITS,
-    Draws,
-    Kernel,
-    decide,
-    numpy_kernel,
-    tables,
-)
+from privet.dp.discrete import discrete_gaussian
 from privet.entropy import Stream
 from privet.errors import InvalidInput, positive, whole
 
@@ -36,68 +27,6 @@ CLIP_MARGIN = 2.0**-10
 DISTANCE = 2.0**-68
 _LARGEST = 2.0**52
 _SCALE_BITS = 16
-_BLOCK = 2**15  # proposals
-
-
-def discrete_gaussian(count: int, *, stream: Stream, sigma: int = SIGMA) -> NDArray[np.int64]:
-    """Independent draws from the discrete Gaussian on the integers.
-
-    Args:
-        count: how many draws.
-        stream: where the random bits come from.
-        sigma: scale, a power of two from 1 to 2**40.
-
-    Returns:
-        (count,) integers z with probability proportional to exp(-z^2 / (2 sigma^2)).
-
-    Raises:
-        InvalidInput: sigma is not such a power of two, or count is negative.
-
-    Formal guarantees:
-        - Given uniform bits, each draw has exactly this distribution, and draws are independent:
-          no tail is cut, no probability is rounded (proofs/discrete-gaussian.md).
-        - The compiled kernel and its NumPy twin give the same draws from the same stream.
-        - Not claimed: running time is independent of the draws. Draws are made in batches of
-          thousands, which hides single rejections but is no proof against the timing attacks
-          of Jin, McMurtry, Rubinstein & Ohrimenko 2021 (arXiv 2112.05307).
-    """
-    count, sigma = whole(least=0, count=count), whole(sigma=sigma)
-    s = sigma.bit_length() - 1
-    if sigma != 2**s or s > MAX_SIGMA_BITS:
-        raise InvalidInput(
-            "sigma must be a power of two",
-            value=sigma,
-            bound=f"1, 2, 4, ..., 2**{MAX_SIGMA_BITS}",
-            remedy="sigma=2**32",
-        )
-    return sample(count, stream, s, native.kernel("gaussian_block", numpy_kernel))
-
-
-def sample(count: int, stream: Stream, s: int, kernel: Kernel, margin: float = MARGIN) -> Draws:
-    """`count` draws at sigma = 2**s by one kernel; `discrete_gaussian` chooses the kernel."""
-    out = np.empty(count, np.int64)
-    written = 0
-    constants = tables()
-    buffer = np.empty((min(_BLOCK, _proposals(count)), 3), "<u8")
-    while written < count:
-        block = buffer[: _proposals(count - written)]
-        stream.fill(block)
-        words = block.astype(np.uint64, copy=False)
-        used, undecided = 0, True
-        while undecided and written < count:
-            used, written, undecided = kernel(words, used, out, written, s, margin, constants)
-            if undecided:
-                draw = decide(words[used], s, stream)
-                used += 1
-                if draw is not None:
-                    out[written] = draw
-                    written += 1
-    return out
-
-
-def _proposals(missing: int) -> int:
-    # 71.5 % are accepted at large sigma, 65 % at sigma = 1.
-    return missing + missing // 2 + 8
 
 
 @dataclass(frozen=True)
@@ -148,7 +77,7 @@ def gaussian_noise(
 
     Returns:
         float64 of this shape; each divided by `Grid(scale).step` is exactly an integer, a draw
-        of `discrete_gaussian`. In a jit with x64, release
+        of `discrete_gaussian` at sigma = 2**32. In a jit with x64, release
         `step * (jnp.rint(total / step) + jnp.rint(noise / step))`: both terms are integers.
 
     Raises:
@@ -156,7 +85,8 @@ def gaussian_noise(
     """
     grid = Grid(scale)
     size = math.prod(shape) if isinstance(shape, tuple) else shape
-    return (discrete_gaussian(size, stream=stream).astype(np.float64) * grid.step).reshape(shape)
+    drawn = discrete_gaussian(size, stream=stream, sigma=SIGMA)
+    return (drawn.astype(np.float64) * grid.step).reshape(shape)
 
 
 def release(total: Any, *, scale: float, stream: Stream) -> NDArray[np.float64]:
@@ -181,7 +111,7 @@ def release(total: Any, *, scale: float, stream: Stream) -> NDArray[np.float64]:
     """
     grid = Grid(scale)
     units = grid.units(np.asarray(total, np.float64))
-    noise = discrete_gaussian(units.size, stream=stream).reshape(units.shape)
+    noise = discrete_gaussian(units.size, stream=stream, sigma=SIGMA).reshape(units.shape)
     return (units + noise).astype(np.float64) * grid.step
 
 
