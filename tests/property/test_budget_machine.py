@@ -220,6 +220,9 @@ class BudgetMachine(RuleBasedStateMachine):
             self.ledgers[at].close()
             sql(self.paths[at], "DELETE FROM budget_totals")
             sql(self.paths[at], "DELETE FROM budget_open")
+            if self.twins[at].runs:
+                with pytest.raises(Refused):
+                    Registry(self.ledgers[at]).balance(min(self.twins[at].limit))
             rebuild_totals(self.ledgers[at])
 
     @precondition(lambda self: self.held)
