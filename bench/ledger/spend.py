@@ -20,7 +20,7 @@ from bench.harness import Figure
 from bench.ledger.by_hand import Sums
 from bench.ledger.entries import CLAIM, fill, sync_seconds
 from privet.claims import Request
-from privet.govern.budget import Budget, Registry, Sketch, hash_key
+from privet.govern.budget import Budget, Registry, Sketch, Traces, hash_key, key_name
 from privet.govern.ledger import Ledger
 from privet.govern.steward import LedgerSteward
 
@@ -117,7 +117,7 @@ def _begin(path: Path, entries: int) -> float:
         ids = (f"{number}/{person}".encode() for person in range(5000))
         registry.register(
             f"set{number}", unit="row", budget=budget, version=f"{number}.1",
-            sketch=Sketch.of(key, ids),
+            traces=Traces(key_name(key), {"row": Sketch.of(key, ids)}),
         )
     filled = fill(ledger, entries)
     ledger.close()

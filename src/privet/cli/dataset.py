@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from privet.data import Dataset
     from privet.govern.budget import Budget
     from privet.govern.budget.balance import Balance
-    from privet.govern.ledger import Entry, Ledger
+    from privet.govern.ledger import Entry
 
 
 @click.group("dataset", short_help="Give data a name and a budget.")
@@ -84,6 +84,7 @@ def register(
       privet dataset register patients patients.csv --unit patient_id --budget 3
     """
     from privet.cli.console import print_json, say
+    from privet.estimators.recognition import fingerprint
     from privet.govern.budget import Registry
 
     public = None if owner_key is None else public_key(owner_key)
@@ -95,11 +96,12 @@ def register(
     promised = _budget(epsilon, delta, composition, units)
     caps = _caps(purposes, promised)
     with written_ledger(where, begin=True) as ledger:
-        facts = _fingerprint(ledger, data)
-        entry = Registry(ledger).register(
-            name, unit=data.schema.unit.name, budget=promised, rows=rows, units=units,
-            columns=data.columns, purposes=caps, parents=parents, disjoint_from=disjoint,
-            owner=owner, owner_key=public, max_rows=data.schema.unit.max_rows, **facts,
+        registry, unit = Registry(ledger), data.schema.unit.name
+        known_as, traces = fingerprint(ledger, data.source, registry.list(), unit)
+        entry = registry.register(
+            name, unit=unit, budget=promised, version=known_as, rows=rows, units=units,
+            columns=data.columns, purposes=caps, parents=parents, traces=traces, owner=owner,
+            owner_key=public, disjoint_from=disjoint, max_rows=data.schema.unit.max_rows,
         )
     if as_json:
         print_json({"name": name, "entry": entry.seq, "ledger": ledger.identity, "rows": rows,
@@ -113,22 +115,30 @@ def register(
 @command.command("version", short_help="Record that registered data have grown or changed.")
 @click.argument("name")
 @click.argument("file")
+@click.option("--attest", metavar="TEXT",
+              help="Why FILE is NAME, where no hash can tell: its hash key was lost, or its hashes "
+              "were erased. Rows, units and columns must be as registered.")
 @_file_options
 @ledger_option
 @output_options
 def version(
-    name: str, file: str, schema_file: str | None, table: str | None, query: str | None,
-    where: str | None, as_json: bool,
+    name: str, file: str, attest: str | None, schema_file: str | None, table: str | None,
+    query: str | None, where: str | None, as_json: bool,
 ) -> None:
     """Record FILE as the newest version of NAME. What was spent stays spent.
 
-    After the hash key was changed (privet dataset rekey) or lost, it makes NAME known again.
+    After the hash key was changed (privet dataset rekey), it makes NAME known by the new one;
+    FILE must then be NAME by the old one, grown or changed. Where that was lost, somebody has to
+    say why it is; that is written down with their name, and shown with NAME and in reports.
 
     \b
     Example:
       privet dataset version patients patients-2027.csv
+      privet dataset version patients patients.csv --attest "the disk with the key broke"
     """
     from privet.cli.console import print_json, say
+    from privet.estimators.recognition import fingerprint
+    from privet.estimators.stewardship import requester
     from privet.govern.budget import Registry
 
     with written_ledger(where) as ledger:
@@ -136,10 +146,14 @@ def version(
         known = registry.get(name)
         data = _data(file, schema_file, table, query, known.unit)
         rows, units = data.sizes()
-        facts = _fingerprint(ledger, data)
-        entry = registry.add_version(name, rows=rows, units=units, **facts)
+        known_as, traces = fingerprint(ledger, data.source, registry.list(), known.unit)
+        entry = registry.add_version(
+            name, version=known_as, rows=rows, units=units, columns=data.columns, traces=traces,
+            attested=None if attest is None else (requester(), attest),
+        )
     if as_json:
-        print_json({"name": name, "entry": entry.seq, "rows": rows, "units": units})
+        print_json({"name": name, "entry": entry.seq, "rows": rows, "units": units,
+                    "attested": attest is not None})
     else:
         say(f"Version {len(known.versions) + 1} of {name}: {rows} rows of {units} units, "
             f"entry {entry.seq}.")
@@ -158,9 +172,10 @@ def forget(
 ) -> None:
     """Erase what is kept of the persons in FILE: keyed hashes of their ids or rows.
 
-    FILE has the column of their ids, or, where a row is the unit, their whole rows. An entry
-    says that something was erased, not of whom. Do it in the data first: a version that is
-    registered later from data that hold them brings the hashes back.
+    FILE has their whole rows, as they were registered. The column of their ids is enough, but
+    then the hashes of all rows go, by which ids are recognised that were rewritten. An entry says
+    that something was erased, not of whom. Do it in the data first: a version that is registered
+    later from data that hold them brings the hashes back.
 
     It costs little: a derived set of nobody else is not recognised. After --all, only exact
     copies are, until a version is registered again.
@@ -171,20 +186,27 @@ def forget(
       privet dataset forget patients --all
     """
     from privet.cli.console import print_json, say
-    from privet.data.fingerprint import unit_bytes
+    from privet.data.fingerprint import scan
     from privet.govern.budget import Registry
 
     if whole == (file is not None):
         raise InvalidInput("whose hashes are to be erased is not said", bound="FILE or --all",
-                           remedy=f"privet dataset forget {name} --all")
+                           remedy=f"privet dataset forget {shlex.quote(name)} --all")
     with written_ledger(where) as ledger:
         registry = Registry(ledger)
         known = registry.get(name)
         if file is None:
             entry: Entry | None = registry.erase_sketch(name)
         else:
-            data = _data(file, schema_file, table, query, known.unit)
-            entry = registry.forget(name, *unit_bytes(data))
+            source = _data(file, schema_file, table, query, known.unit).source
+            by_row = known.unit == "row"
+            parts = [*scan(source, less=[] if by_row else [known.unit],
+                           ids=[] if by_row else [known.unit])]
+            rows = [row for part in parts for row in (
+                part.rows if by_row else part.less[known.unit])]
+            ids = rows if by_row else [one for part in parts for one in part.ids[known.unit]]
+            whole_rows = {*source.columns} == {*known.columns}
+            entry = registry.forget(name, *ids, contents=rows if whole_rows else ())
     if as_json:
         print_json({"name": name, "entry": None if entry is None else entry.seq})
     elif entry is None:
@@ -197,10 +219,11 @@ def forget(
 @ledger_option
 @output_options
 def rekey(where: str | None, as_json: bool) -> None:
-    """Make a new key for the keyed hashes, and erase all that were made with the old one.
+    """Make a new key for the keyed hashes.
 
-    Nothing is recognised by old hashes under a new key. So registered data are refused until each
-    set has a version under it: run privet dataset version NAME FILE for all that are named.
+    The old key is kept until each set has a version under the new one: run privet dataset version
+    NAME FILE for all that are named. Until then a set is recognised by the old key; with its
+    version, what the old key has hashed of it is erased, and the old key with the last.
 
     \b
     Example:
@@ -216,9 +239,44 @@ def rekey(where: str | None, as_json: bool) -> None:
     if as_json:
         print_json({"entry": entry.seq, "versions_needed": waiting})
         return
-    say(f"The hash key is a new one, entry {entry.seq}. Until then their data are refused:")
+    say(f"The hash key is a new one, entry {entry.seq}. The old one is kept until then:")
     for name in waiting:
-        say(f"  privet dataset version {name} FILE")
+        say(f"  privet dataset version {shlex.quote(name)} FILE")
+
+
+@command.command("show", short_help="Show a registered set and its versions.")
+@click.argument("name")
+@ledger_option
+@output_options
+def show(name: str, where: str | None, as_json: bool) -> None:
+    """Show what is registered of NAME, and which versions rest on somebody's word alone.
+
+    \b
+    Example:
+      privet dataset show patients
+    """
+    from privet.cli.console import print_json, say
+    from privet.govern.budget import Registry
+
+    item = Registry(existing_ledger(where)).get(name)
+    breaks = [{"entry": one.seq, "by": one.by, "reason": one.reason} for one in item.attested]
+    if as_json:
+        print_json({"name": name, "entry": item.seq, "unit": item.unit, "rows": item.rows,
+                    "units": item.units, "columns": list(item.columns), "owner": item.owner,
+                    "versions": list(item.versions), "parents": list(item.parents),
+                    "disjoint": list(item.disjoint_from), "attested": breaks})
+        return
+    say(f"{name}: {item.rows} rows of {item.units} units ({item.unit}), registered as entry "
+        f"{item.seq}.")
+    for label, values in (("Columns", item.columns), ("Made from", item.parents),
+                          ("Disjoint from", item.disjoint_from),
+                          ("Owner", [item.owner] if item.owner else [])):
+        if values:
+            say(f"{label}: {', '.join(values)}.")
+    say(f"Versions: {len(item.versions)}, the newest {item.version[:16]}.")
+    for one in item.attested:
+        say(f"BREAK at entry {one.seq}: no hash tells that this version is {name}; "
+            f"{one.by or 'somebody'} says so: {one.reason}")
 
 
 @command.command("list", short_help="List the registered sets and what is left of each.")
@@ -276,14 +334,6 @@ def _data(
         data.require(unit)
         named = Unit(unit, max_rows=data.schema.unit.max_rows)
     return data.with_schema(replace(data.schema, unit=named))
-
-
-def _fingerprint(ledger: Ledger, data: Dataset) -> dict[str, Any]:
-    from privet.data.fingerprint import content_hash, unit_bytes
-    from privet.govern.budget import Sketch, hash_key
-
-    key = hash_key(ledger)
-    return {"version": content_hash(data, key), "sketch": Sketch.of(key, unit_bytes(data))}
 
 
 def _budget(epsilon: str, delta: str | None, composition: Any, units: int) -> Budget:

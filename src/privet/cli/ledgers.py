@@ -158,6 +158,10 @@ def summary(entry: Entry) -> str:
         return f"{asked}{purpose}, {decided}"
     if "guarantee" in payload:
         return f"entry {payload.get('reserve')}: {headline(payload['guarantee'])}"
+    attested = payload.get("attested")
+    if isinstance(attested, dict):
+        return (f"name {payload.get('name')}, attested by {attested.get('by')}, as no hash tells: "
+                f"{attested.get('reason')}")
     words = (f"{name} {value}" for name, value in payload.items()
              if name in _TOLD and isinstance(value, (str, int)))
     return ", ".join(words)

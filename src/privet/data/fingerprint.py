@@ -14,14 +14,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from privet.data.dataset import Dataset
 from privet.data.readers.base import MARKS
 from privet.data.readers.delimited import DECIMAL, TRUTH
+from privet.data.source import Source
 from privet.data.values import Array, label, labels
 from privet.errors import InvalidInput
 
@@ -30,6 +30,7 @@ _DOMAIN = b"privet content hash 1"
 _LANES = 64
 _ROWS = 4096
 _LENGTH = 4
+_SHORT = 6
 _TELLING = frozenset("-.0123456789infTtFf")
 """First characters of text that may be another way to write a number, a truth or a time."""
 _STAMP = re.compile(
@@ -39,50 +40,91 @@ _STAMP = re.compile(
 _NUMBER, _TRUTH = re.compile(DECIMAL), re.compile(TRUTH)
 
 
-def rows_bytes(data: Dataset) -> Iterator[bytes]:
-    """Yield each row, in the data's order: the same bytes exactly if the same content.
+class Scanned(NamedTuple):
+    """A batch of rows as bytes.
 
-    All columns count, those included that the schema leaves out. One batch is held at a time.
+    Attributes:
+        rows: each row, in the data's order.
+        less: by the name of a column, each row as if that column were not there.
+        ids: by the name of a column, its cells after their length; each once in a batch, and
+            again in later ones. Missing ones are nobody's, and left out. The column's name is no
+            part of them: the same people are known under another one.
+    """
 
-    Layout: the number of columns; then, in the order of their names, each name and each cell
-    after its length, in UTF-8; a missing cell has length 0. All numbers are 4 bytes, big-endian.
-    So no two rows, and no two sequences of rows, are joined to the same bytes.
+    rows: list[bytes]
+    less: dict[str, list[bytes]]
+    ids: dict[str, list[bytes]]
+
+
+def scan(
+    source: Source, *, less: Collection[str] = (), ids: Collection[str] = ()
+) -> Iterator[Scanned]:
+    """Yield all that a ledger needs of the rows, in one pass: the same bytes exactly if the same
+    content. One batch is held at a time.
+
+    Layout of a row: the number of columns; then, in the order of their names, each name and each
+    cell after its length, in UTF-8; a missing cell has length 0. All numbers are 4 bytes,
+    big-endian. So no two rows, and no two sequences of rows, are joined to the same bytes. All
+    columns count, those included that a schema leaves out.
+
+    Args:
+        less, ids: names of columns of the source.
 
     Raises:
         DataError: the rows cannot be read; the message shows no cell.
     """
     # A CSV file's names are stripped, so all are.
-    names = sorted(data.columns, key=lambda name: (name.strip(), name))
-    start = len(names).to_bytes(_LENGTH, "big")
+    names = sorted(source.columns, key=lambda name: (name.strip(), name))
     heads = {name: _framed(name.strip()) for name in names}
-    for batch in data.batches(names):
-        cells = [_column(batch[name], heads[name]) for name in names]
-        cells[0] = [start + cell for cell in cells[0]]
-        yield from map(b"".join, zip(*cells, strict=True))
-
-
-def unit_bytes(data: Dataset) -> Iterator[bytes]:
-    """Yield each unit: its id after its length, or each row as `rows_bytes` has it.
-
-    The name of the id column is no part of it: the same people are known under another name.
-    An id comes once in a batch, and again in later ones: a set, or a sketch of one, is the
-    caller's. Rows without an id are nobody's.
-
-    Raises:
-        UnknownColumn: the unit's id is not in the data.
-        DataError: the rows cannot be read; the message shows no cell.
-    """
-    unit = data.schema.unit
-    if unit.is_row:
-        yield from rows_bytes(data)
-        return
     missing = _framed("")
-    for batch in data.batches([unit.name]):
-        yield from (cell for cell in dict.fromkeys(_column(batch[unit.name])) if cell != missing)
+    for batch in source.batches(names):
+        cells = {name: _column(batch[name], heads[name]) for name in names}
+        bare = {name: [cell[len(heads[name]) :] for cell in dict.fromkeys(cells[name])]
+                for name in ids}
+        yield Scanned(
+            _joined([*cells.values()]),
+            {name: _joined([cells[other] for other in names if other != name]) for name in less},
+            {name: [cell for cell in found if cell != missing] for name, found in bare.items()},
+        )
 
 
-def content_hash(data: Dataset, key: bytes) -> str:
-    """Name the content of the data, whatever the order of rows and columns: 64 hex digits.
+def _joined(cells: list[list[bytes]]) -> list[bytes]:
+    start = len(cells).to_bytes(_LENGTH, "big")
+    return [start + row for row in map(b"".join, zip(*cells, strict=True))]
+
+
+def may_identify(values: Array) -> bool:
+    """True if a column, (n,) canonical, may hold ids: it holds no truths and no measurements.
+
+    Its name plays no part. A number with a fraction is a measurement.
+    """
+    if values.dtype == bool:
+        return False
+    if values.dtype == object:
+        said = _said(values)
+        return not said or sum(map(_is_measurement, said)) < len(said) / 2
+    return values.dtype != np.float64 or bool(np.all((values % 1 == 0) | np.isnan(values)))
+
+
+def is_telling(values: Array) -> bool:
+    """True if equal ids in two such columns, (n,) canonical, hardly meet by chance.
+
+    Whole numbers of up to six digits do: ages, years, amounts, and whatever is counted from 1.
+    """
+    said = _said(values)
+    return sum(len(text) > _SHORT or not text.isdecimal() for text in said) > len(said) / 2
+
+
+def _said(values: Array) -> set[str]:
+    return {_settled(found) for found in labels(values) if found}
+
+
+def _is_measurement(text: str) -> bool:
+    return bool(_NUMBER.fullmatch(text)) and not text.lstrip("+-").isdecimal()
+
+
+class ContentHash:
+    """Name the content of rows, whatever the order of rows and columns: 64 hex digits.
 
     The order of rows is left out because an export rarely keeps it, and because nothing that
     privacy rests on follows from it; a sorted copy under a fresh name would be a fresh budget.
@@ -105,21 +147,29 @@ def content_hash(data: Dataset, key: bytes) -> str:
 
     Raises:
         InvalidInput: the key is too short.
-        DataError: the rows cannot be read.
     """
-    if len(key) < KEY_BYTES:
-        raise InvalidInput("the key of a content hash is too short", value=f"{len(key)} bytes",
-                           bound=f">= {KEY_BYTES} bytes",
-                           remedy="secrets.token_bytes(32)")
-    inner = hashlib.shake_128(hmac.digest(key, _DOMAIN + b" rows", "sha256"))
-    total, count = np.zeros(_LANES, dtype=np.uint64), 0
-    for rows in _grouped(rows_bytes(data)):
-        joined = b"".join(_expand(inner, row) for row in rows)
-        lanes = np.frombuffer(joined, dtype="<u8").reshape(-1, _LANES)
-        total += lanes.sum(axis=0, dtype=np.uint64)
-        count += len(rows)
-    found = count.to_bytes(8, "big") + total.astype("<u8").tobytes()
-    return hmac.digest(key, _DOMAIN + found, "sha256").hex()
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) < KEY_BYTES:
+            raise InvalidInput("the key of a content hash is too short", value=f"{len(key)} bytes",
+                               bound=f">= {KEY_BYTES} bytes",
+                               remedy="secrets.token_bytes(32)")
+        self._key = key
+        self._inner = hashlib.shake_128(hmac.digest(key, _DOMAIN + b" rows", "sha256"))
+        self._total, self._count = np.zeros(_LANES, dtype=np.uint64), 0
+
+    def add(self, rows: list[bytes]) -> None:
+        """Count rows in, as `scan` gives them."""
+        for start in range(0, len(rows), _ROWS):
+            joined = b"".join(_expand(self._inner, row) for row in rows[start : start + _ROWS])
+            lanes = np.frombuffer(joined, dtype="<u8").reshape(-1, _LANES)
+            self._total += lanes.sum(axis=0, dtype=np.uint64)
+        self._count += len(rows)
+
+    def name(self) -> str:
+        """The name of all rows so far."""
+        found = self._count.to_bytes(8, "big") + self._total.astype("<u8").tobytes()
+        return hmac.digest(self._key, _DOMAIN + found, "sha256").hex()
 
 
 def _expand(keyed: Any, row: bytes) -> bytes:
@@ -127,17 +177,6 @@ def _expand(keyed: Any, row: bytes) -> bytes:
     state.update(row)
     expanded: bytes = state.digest(8 * _LANES)
     return expanded
-
-
-def _grouped(rows: Iterable[bytes]) -> Iterator[list[bytes]]:
-    held: list[bytes] = []
-    for row in rows:
-        held.append(row)
-        if len(held) == _ROWS:
-            yield held
-            held = []
-    if held:
-        yield held
 
 
 class _Cells(dict[str | None, bytes]):

@@ -17,18 +17,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from privet.data import Dataset, Schema, Unit
-from privet.data.columns import Column
+from privet.data import Dataset
 from privet.errors import InvalidInput
 
 if TYPE_CHECKING:
     from privet.data.source import Source
-    from privet.govern.budget import Match, Sketch
     from privet.govern.ledger import Ledger
     from privet.govern.steward import LedgerSteward
 
 LEDGER, REQUESTER = "PRIVET_LEDGER", "PRIVET_REQUESTER"
-_STRENGTH = ("unknown", "derived", "changed", "exact")
 
 
 def stewarded(
@@ -68,13 +65,15 @@ def _admission(
     sets = steward.registry.list()
     if not sets:
         return None, None
+    from privet.estimators.recognition import fingerprint
+    from privet.govern.budget import hash_keys, key_name
     from privet.govern.budget.heads import remember
 
     remember(ledger)  # before anything is spent, also to see that it can be
-    units = dict.fromkeys(data_set.unit for data_set in sets)
-    sketch, version = _fingerprint(steward, source(), [*units])
+    steward.registry.require_known_by([*map(key_name, hash_keys(ledger))])
+    version, traces = fingerprint(ledger, source(), sets)
     known = name if name in {data_set.name for data_set in sets} else None
-    admitted = steward.admit(sketch, version, name=known)
+    admitted = steward.admit(traces, version, name=known)
     return (None, None) if admitted is None else (admitted, steward)
 
 
@@ -121,32 +120,6 @@ def _steward(ledger: Ledger) -> LedgerSteward:
 
     policy = Policy.from_ledger(ledger)
     return LedgerSteward(ledger, requester=requester(), policy=policy, after=remember)
-
-
-def _fingerprint(
-    steward: LedgerSteward, source: Source, units: list[str]
-) -> tuple[Sketch | None, str]:
-    """The sketch by which the registry knows the source best, and the name of its content."""
-    from privet.data.fingerprint import content_hash, unit_bytes
-    from privet.govern.budget import Sketch, hash_key, key_name
-
-    key = hash_key(steward.ledger)
-    steward.registry.require_known_by(key_name(key))
-    version = content_hash(_counted_by(source, "row"), key)
-    best: tuple[int, Sketch | None] = (-1, None)
-    for unit in units:
-        if unit != "row" and unit not in source.columns:
-            continue
-        sketch = Sketch.of(key, unit_bytes(_counted_by(source, unit)))
-        match: Match = steward.registry.recognise(sketch, version)
-        best = max(best, (_STRENGTH.index(match.kind), sketch), key=lambda pair: pair[0])
-    return best[1], version
-
-
-def _counted_by(source: Source, unit: str) -> Dataset:
-    """The source under the least schema that names a unit."""
-    first = source.columns[0]
-    return Dataset(source, Schema({first: Column(first, "identifier")}, unit=Unit(unit)))
 
 
 def _login() -> str:

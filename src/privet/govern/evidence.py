@@ -259,8 +259,11 @@ class _Reader:
         if not isinstance(name, str):
             return
         old = self.sets.get(name, DataSet(name=name))
+        word = _object(body, "attested")
+        said = f"{_text(word, 'by') or 'somebody'} says so: {_text(word, 'reason')}"
         self.sets[name] = replace(
             old,
+            attested=(*old.attested, Fact(said, seq)) if word else old.attested,
             version=_version(body, seq) or old.version,
             rows=_fact(body, "rows", int, seq) or old.rows,
             units=_fact(body, "units", int, seq) or old.units,

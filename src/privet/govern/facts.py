@@ -43,6 +43,7 @@ class DataSet:
     Attributes:
         registered: number of the entry that registered it.
         imported: a transfer registered it: what may be spent here is what was moved here.
+        attested: versions that are this set by somebody's word alone: who said so, and why.
     """
 
     name: str
@@ -58,6 +59,7 @@ class DataSet:
     parents: Fact[tuple[str, ...]] | None = None
     budget: Fact[dict[str, Any]] | None = None
     purposes: Fact[dict[str, Any]] | None = None
+    attested: tuple[Fact[str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

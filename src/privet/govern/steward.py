@@ -40,8 +40,8 @@ from privet.govern.budget.relatives import (
     strangers,
 )
 from privet.govern.budget.sets import View
-from privet.govern.budget.sketch import Sketch
 from privet.govern.budget.spend import Approvals, reserve, reserved, settle
+from privet.govern.budget.traces import Traces
 from privet.govern.consent import Consent, Policy
 from privet.govern.ledger import Ledger
 from privet.govern.policy.adoption import adopted_digest, organisation_digest
@@ -93,7 +93,7 @@ class LedgerSteward:
         self._seen: dict[str, str] = {}
 
     def admit(
-        self, sketch: Sketch | None, version: str | None, *, name: str | None = None
+        self, traces: Traces | None, version: str | None, *, name: str | None = None
     ) -> str | None:
         """The name under which a source is used: its registered one, or None.
 
@@ -110,20 +110,20 @@ class LedgerSteward:
                 whose budget would not be spent.
         """
         view = self.registry.view()
-        match = recognise(view, sketch, version)
+        match = recognise(view, traces, version)
         known = name is not None and name in view.sets
         if match.kind == "unknown":
             if not known:
                 return None
             assert name is not None
-            if any(sketch and old.key == sketch.key for old in view.sets[name].sketches):
+            if view.sets[name].sketches and traces and traces.unit_of(view.sets[name]):
                 raise Refused(f"this source shares no unit with the registered {name!r}",
                               remedy=register_line(f"{name}-2", []))
             chosen: str | None = name
         else:
             chosen = charged(view, match, name)
-        if chosen is None or strangers(view, chosen, sketch):
-            shared = [*(overlapping(view, sketch) or match.names)]
+        if chosen is None or strangers(view, chosen, traces):
+            shared = [*(overlapping(view, traces) or match.names)]
             raise Refused(
                 "this source is not registered, and shares units with registered data sets",
                 value=", ".join(shared),

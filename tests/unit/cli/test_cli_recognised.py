@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from privet.govern.ledger import Ledger
+from privet.govern.report import report
 
 DELTA = ("--delta", "1e-4")
 
@@ -63,3 +64,72 @@ def test_a_moved_ledger_goes_on(
     assert train(privet, patients, "1").code == 0
     left = json.loads(privet("budget", "show", "patients", "--json").out)
     assert left["spent"]["epsilon"] == 2.0
+
+
+# After the key of the hashes was changed or lost
+
+
+@pytest.fixture
+def registered(privet: Any, patients: Path, schema: Path) -> Path:
+    assert register(privet, "patients", patients).code == 0
+    return patients
+
+
+def other(folder: Path, lines: int = 80) -> Path:
+    """Data of the same shape that have nothing to do with `patients`."""
+    path = folder / "other.csv"
+    body = [f"{20 + i % 60}.5,Chur,{'yes' if i % 2 else 'no'}" for i in range(lines)]
+    path.write_text("\n".join(["age,city,ill", *body]) + "\n")
+    path.with_suffix(".toml").write_text((folder / "patients.toml").read_text())
+    return path
+
+
+def test_after_a_new_key_other_data_take_no_name_over(
+    privet: Any, home: Path, registered: Path, tmp_path: Path
+) -> None:
+    assert train(privet, registered, "1.5").code == 0
+    assert privet("dataset", "rekey").code == 0
+    theirs = other(tmp_path)
+    for words in ((), ("--attest", "it is")):
+        wrong = privet("dataset", "version", "patients", theirs, *words)
+        assert wrong.code == 2 and "not the registered 'patients'" in wrong.err
+    copy = tmp_path / "copy.csv"
+    copy.write_text(registered.read_text())
+    again = register(privet, "again", copy)
+    assert again.code == 2 and "registered already, as 'patients'" in again.err
+    grown = tmp_path / "grown.csv"
+    grown.write_text(registered.read_text() + "77,Bern,yes\n")
+    assert privet("dataset", "version", "patients", grown).code == 0
+    assert not (home / "ledger.hash.old").exists()
+    assert "too little budget" in train(privet, registered, "1").err
+    assert privet("train", theirs, *DELTA, "--out", "o.safetensors").code == 0
+    shown = privet("dataset", "show", "patients")
+    assert "Versions: 2" in shown.out and "BREAK" not in shown.out
+    assert "BREAK" not in report(Ledger.open(), "ropa")
+
+
+def test_after_a_lost_key_somebodys_word_is_shown(
+    privet: Any, home: Path, registered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRIVET_REQUESTER", "Cy Holm")
+    assert train(privet, registered, "1.5").code == 0
+    (home / "ledger.hash").unlink()
+    for data in (registered, other(tmp_path)):
+        refused = train(privet, data, "0.1")
+        assert refused.code == 2 and "--attest" in refused.err
+    plain = privet("dataset", "version", "patients", registered)
+    assert plain.code == 2 and "no hash tells" in plain.err
+    word = ("--attest", "the disk with the key broke")
+    wrong = privet("dataset", "version", "patients", other(tmp_path, 79), *word)
+    assert wrong.code == 2 and "other rows and units" in wrong.err
+    done = privet("dataset", "version", "patients", registered, *word, "--json")
+    assert done.code == 0 and done.json["attested"] is True
+    assert "too little budget" in train(privet, registered, "1").err
+    said = {"entry": done.json["entry"], "by": "Cy Holm", "reason": word[1]}
+    assert privet("dataset", "show", "patients", "--json").json["attested"] == [said]
+    shown = privet("dataset", "show", "patients").out
+    assert "BREAK" in shown and "Cy Holm" in shown and word[1] in shown.replace("\n", " ")
+    assert word[1] in privet("ledger", "show", str(said["entry"])).out
+    assert "Cy Holm" in privet("ledger", "list").out
+    for kind in ("ropa", "card"):
+        assert f"Cy Holm says so: {word[1]}" in report(Ledger.open(), kind)

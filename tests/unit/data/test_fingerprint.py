@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 import privet as pv
 from privet.data import Dataset, Schema
-from privet.data.fingerprint import content_hash, rows_bytes, unit_bytes
+from privet.data.fingerprint import ContentHash, is_telling, may_identify, scan
 from privet.data.source import Frame
-from privet.data.values import Batch
-from privet.errors import InvalidInput, UnknownColumn
+from privet.data.values import Batch, canonical
+from privet.errors import InvalidInput
 
 KEY = bytes(range(32))
 ANY: dict[str, Any] = {"columns": {"absent": {"kind": "ignore"}}}
@@ -31,6 +31,27 @@ STAMP = datetime.datetime(2024, 5, 1, 12, 30)
 
 def dataset(source: Any, schema: Schema = NONE) -> Dataset:
     return pv.read(source, schema=schema)
+
+
+def rows_bytes(data: Dataset) -> Iterator[bytes]:
+    for part in scan(data.source):
+        yield from part.rows
+
+
+def content_hash(data: Dataset, key: bytes) -> str:
+    found = ContentHash(key)
+    for part in scan(data.source):
+        found.add(part.rows)
+    return found.name()
+
+
+def ids_of(source: Any, column: str) -> list[bytes]:
+    return [one for part in scan(dataset(source).source, ids=[column]) for one in part.ids[column]]
+
+
+def less(source: Any, column: str) -> list[bytes]:
+    parts = scan(dataset(source).source, less=[column])
+    return [row for part in parts for row in part.less[column]]
 
 
 def rows(source: Any) -> list[bytes]:
@@ -214,29 +235,49 @@ def test_half_a_surrogate_stops_nothing() -> None:
     assert rows_of({"a": ["\ud800"]}) != rows_of({"a": ["?"]})
 
 
-# Units
-
-PERSONS = Schema.parse({**ANY, "unit": {"column": "id", "max_rows": 3}})
+# Ids, and rows without a column
 
 
 def test_units_are_known_by_their_ids_under_any_column_and_in_any_file(tmp_path: Path) -> None:
     frame = pd.DataFrame({"id": [3, 1, 3, None, 2], "x": range(5)})
-    found = list(unit_bytes(dataset(frame, PERSONS)))
+    found = ids_of(frame, "id")
     assert len(found) == len(set(found)) == 3
     frame.rename(columns={"id": "person"}).to_csv(tmp_path / "a.csv", index=False)
-    other = Schema.parse({**ANY, "unit": {"column": "person"}})
-    assert list(unit_bytes(dataset(tmp_path / "a.csv", other))) == found
+    assert ids_of(tmp_path / "a.csv", "person") == found
     assert found[0] == b"\0\0\0\x013"
 
 
-def test_without_an_id_column_a_row_is_the_unit() -> None:
+@pytest.mark.parametrize("column", ["whole", "city", "seen"])
+def test_rows_without_a_column_are_those_of_a_file_without_it(column: str) -> None:
     frame = mixed()
-    assert list(unit_bytes(dataset(frame))) == rows(frame)
+    assert less(frame, column) == rows(frame.drop(columns=column))
+    other = frame.assign(**{column: range(len(frame))})
+    assert less(other, column) == less(frame, column)
+    assert rows(other) != rows(frame)
+    assert less(frame.rename(columns={"truth": "x"}), column) != less(frame, column)
 
 
-def test_an_id_that_is_not_there_is_named() -> None:
-    with pytest.raises(UnknownColumn, match="id"):
-        list(unit_bytes(dataset(pd.DataFrame({"x": [1]}), PERSONS)))
+def test_of_a_single_column_nothing_is_left() -> None:
+    assert less(pd.DataFrame({"a": [1, 2]}), "a") == []
+
+
+@pytest.mark.parametrize(("values", "may", "telling"), [
+    ([1.5, 2.0, 3.25], False, True),
+    (["1.5", "2.25", None], False, True),
+    ([True, False], False, True),
+    ([1, 2, 300], True, False),
+    ([1.0, 2.0, None], True, False),
+    (["17", "18"], True, False),
+    (["n7", "n8", "9"], True, True),
+    ([1234567, 2345678], True, True),
+    (["756.1234.5678.97", "756.9217.0769.85"], True, True),
+    (["Bern", "Genf"], True, True),
+    ([None, None], True, False),
+])
+def test_which_columns_may_hold_ids(values: list[Any], may: bool, telling: bool) -> None:
+    column = canonical(values)
+    assert may_identify(column) == may
+    assert not may or is_telling(column) == telling
 
 
 # The name of the content

@@ -11,9 +11,9 @@ import pytest
 
 import privet as pv
 from privet.data import Schema
-from privet.data.fingerprint import content_hash, unit_bytes
 from privet.errors import OutOfBudget, Refused
-from privet.govern.budget import Budget, Registry, Sketch, hash_key
+from privet.estimators.recognition import fingerprint
+from privet.govern.budget import Budget, Registry
 from privet.govern.ledger import Ledger
 
 N = 90
@@ -41,11 +41,10 @@ def schema(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: Any) -> 
     frame().to_csv(tmp_path / "people.csv", index=False)
     data = pv.read(tmp_path / "people.csv", schema=found)
     ledger = Ledger.open()
-    key = hash_key(ledger)
+    version, traces = fingerprint(ledger, data.source, (), request.param)
     Registry(ledger).register(
         "people", unit=request.param, budget=Budget(1.0, 1e-3), rows=N, units=N,
-        columns=data.columns, version=content_hash(data, key),
-        sketch=Sketch.of(key, unit_bytes(data)),
+        columns=data.columns, version=version, traces=traces,
     )  # fmt: skip
     return found
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from privet.claims import Cost, Decision, DPGuarantee, Gaussian, NoGuarantee, Request
-from privet.govern.budget import Budget, Registry, Sketch, hash_key
+from privet.govern.budget import Budget, Registry, Sketch, Traces, hash_keys, key_name
 from privet.govern.ledger import Ledger
 
 KEY = bytes(range(32))
@@ -51,9 +52,13 @@ def ids(start: int, stop: int) -> list[bytes]:
     return [b"person %d" % number for number in range(start, stop)]
 
 
-def sketch(ledger: Ledger, start: int, stop: int) -> Sketch:
-    """The sketch of these persons under the ledger's key."""
-    return Sketch.of(hash_key(ledger), ids(start, stop))
+def traces(ledger: Ledger, start: int, stop: int, version: str = "new") -> Traces:
+    """What is seen of these persons, rows each, under the ledger's keys."""
+    found: list[Traces] = []
+    for key in hash_keys(ledger):
+        sketch = Sketch.of(key, ids(start, stop))
+        found.append(Traces(key_name(key), {"row": sketch}))
+    return replace(found[0], before=(version, found[1])) if len(found) > 1 else found[0]
 
 
 def registered(ledger: Ledger, name: str = "patients", **facts: Any) -> Registry:

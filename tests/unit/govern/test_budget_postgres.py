@@ -17,7 +17,7 @@ from privet.govern.budget.heads import check, heads_file, remember
 from privet.govern.ledger import Ledger, verify
 from privet.govern.steward import LedgerSteward
 from tests import postgres
-from tests.unit.govern.budgets_helpers import COST, claim, fit, ids, registered, sketch
+from tests.unit.govern.budgets_helpers import COST, claim, fit, ids, registered, traces
 from tests.unit.govern.test_budget_processes import spender, together
 
 pytest.importorskip("psycopg", reason="the driver psycopg is not installed")
@@ -27,7 +27,7 @@ server, url = postgres.server, postgres.url
 
 def test_a_budget_is_kept_in_postgresql(url):
     ledger = Ledger.open(url)
-    registry = registered(ledger, sketch=sketch(ledger, 0, 50))
+    registry = registered(ledger, traces=traces(ledger, 0, 50))
     steward = LedgerSteward(ledger)
     held = [steward.reserve(fit("patients", claim(1.0))) for _ in range(3)]
     with pytest.raises(OutOfBudget):
@@ -45,10 +45,10 @@ def test_a_budget_is_kept_in_postgresql(url):
 
 def test_persons_are_forgotten_in_postgresql(url, tmp_path):
     ledger = Ledger.open(url, key=tmp_path / "pg.key")
-    registry = registered(ledger, sketch=sketch(ledger, 0, 50))
+    registry = registered(ledger, traces=traces(ledger, 0, 50))
     assert registry.forget("patients", *ids(3, 4)).payload["sketches"].keys() == {"2"}
-    assert registry.recognise(sketch(ledger, 3, 4), "new").kind == "unknown"
-    assert registry.recognise(sketch(ledger, 4, 50), "new").kind == "changed"
+    assert registry.recognise(traces(ledger, 3, 4), "new").kind == "unknown"
+    assert registry.recognise(traces(ledger, 4, 50), "new").kind == "changed"
     assert audit_totals(ledger) == []
     with ledger.transaction() as work:
         work.connection.execute(sa.text("UPDATE sketches SET hashes = substr(hashes, 9)"))
@@ -56,8 +56,8 @@ def test_persons_are_forgotten_in_postgresql(url, tmp_path):
     registry.erase_sketch("patients")
     assert audit_totals(ledger) == []
     rotate_hash_key(ledger)
-    registry.add_version("patients", version="2", sketch=sketch(ledger, 0, 60))
-    assert registry.recognise(sketch(ledger, 0, 61), "new").kind == "changed"
+    registry.add_version("patients", version="2", traces=traces(ledger, 0, 60))
+    assert registry.recognise(traces(ledger, 0, 61), "new").kind == "changed"
     assert verify(ledger).ok
 
 

@@ -9,7 +9,7 @@ from privet.errors import InvalidInput, OutOfBudget, Refused
 from privet.govern.budget import Budget, Registry, Sketch, audit_totals, hash_key
 from privet.govern.ledger import Ledger, verify
 from privet.govern.steward import LedgerSteward
-from tests.unit.govern.budgets_helpers import COST, KEY, claim, fit, ids, registered, sketch
+from tests.unit.govern.budgets_helpers import COST, KEY, claim, fit, ids, registered, traces
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_what_was_registered_is_what_is_found(ledger):
     registry = registered(
         ledger, rows=10, units=5, columns=["age", "city"], unit="person", max_rows=2,
         purposes={"research": Budget(1.0, 1e-6)}, owner="office", owner_key="ab" * 32,
-        sketch=sketch(ledger, 0, 9),
+        traces=traces(ledger, 0, 9),
     )
     found = Registry(ledger).get("patients")
     assert (found.rows, found.units, found.columns) == (10, 5, ("age", "city"))
@@ -68,10 +68,10 @@ def test_bad_registrations_are_refused_and_leave_nothing(ledger, facts, words):
 
 
 def test_relatives_are_recognised(ledger):
-    registry = registered(ledger, sketch=sketch(ledger, 0, 6000))
+    registry = registered(ledger, traces=traces(ledger, 0, 6000))
 
     def match(start, stop, version="new"):
-        found = registry.recognise(sketch(ledger, start, stop), version)
+        found = registry.recognise(traces(ledger, start, stop), version)
         return found.kind, found.names
 
     assert match(0, 6000, "patients 1") == ("exact", ("patients",))
@@ -84,9 +84,9 @@ def test_relatives_are_recognised(ledger):
 
 
 def test_sets_that_share_units_need_a_parent(ledger):
-    registry = registered(ledger, sketch=sketch(ledger, 0, 100))
+    registry = registered(ledger, traces=traces(ledger, 0, 100))
     given = {"unit": "row", "budget": Budget(1.0, 1e-6), "version": "1",
-             "sketch": sketch(ledger, 50, 150)}
+             "traces": traces(ledger, 50, 150)}
     with pytest.raises(Refused) as caught:
         registry.register("half", **given)
     assert caught.value.remedy == (
@@ -95,9 +95,9 @@ def test_sets_that_share_units_need_a_parent(ledger):
     with pytest.raises(Refused, match="not disjoint"):
         registry.register("half", disjoint_from=["patients"], **given)
     registry.register("half", parents=["patients"], **given)
-    registry.register("others", **given | {"version": "2", "sketch": sketch(ledger, 200, 300)})
+    registry.register("others", **given | {"version": "2", "traces": traces(ledger, 200, 300)})
     with pytest.raises(Refused, match="shares units"):
-        registry.add_version("others", version="3", sketch=sketch(ledger, 0, 300))
+        registry.add_version("others", version="3", traces=traces(ledger, 0, 300))
     with pytest.raises(Refused, match="was made from"):
         registry.register("self", **given, parents=["patients"], disjoint_from=["patients"])
 
@@ -161,8 +161,8 @@ def test_derived_sets_spend_from_all_ancestors(ledger):
 def test_siblings_add_up_unless_declared_disjoint(ledger):
     registry = registered(ledger)
     given = {"unit": "row", "budget": Budget(3.0, 1e-5), "parents": ["patients"]}
-    registry.register("north", **given, version="n", sketch=sketch(ledger, 0, 50))
-    registry.register("south", **given, version="s", sketch=sketch(ledger, 50, 90),
+    registry.register("north", **given, version="n", traces=traces(ledger, 0, 50))
+    registry.register("south", **given, version="s", traces=traces(ledger, 50, 90),
                       disjoint_from=["north"])
     registry.register("adults", **given, version="a")
     spend(ledger, "north", 2.0)

@@ -30,14 +30,14 @@ from privet.govern.budget import (
 from privet.govern.budget.gaussian import mu_for
 from privet.govern.ledger import Ledger, verify
 from privet.govern.steward import LedgerSteward, this_environment
-from tests.unit.govern.budgets_helpers import COST, PLAIN, Says, claim, fit, registered, sketch
+from tests.unit.govern.budgets_helpers import COST, PLAIN, Says, claim, fit, registered, traces
 from tests.unit.govern.ledgers import sql
 
 
 @pytest.fixture
 def ledger(tmp_path):
     with_file = Ledger.open(tmp_path / "l.db")
-    registered(with_file, sketch=sketch(with_file, 0, 100))
+    registered(with_file, traces=traces(with_file, 0, 100))
     yield with_file
     with_file.close()
 
@@ -202,19 +202,19 @@ def test_unregistered_sets_are_not_recorded(ledger, name):
 
 def test_sources_are_admitted_by_who_is_in_them(ledger):
     steward = LedgerSteward(ledger)
-    assert steward.admit(sketch(ledger, 0, 100), "patients 1") == "patients"
-    assert steward.admit(sketch(ledger, 0, 130), "grown", name="patients") == "patients"
+    assert steward.admit(traces(ledger, 0, 100), "patients 1") == "patients"
+    assert steward.admit(traces(ledger, 0, 130), "grown", name="patients") == "patients"
     run(steward, fit("patients"))
     assert next(iter(ledger.entries(4))).payload["request"]["version"] == "grown"
-    assert steward.admit(sketch(ledger, 200, 300), "new") is None
-    assert steward.admit(sketch(ledger, 200, 300), "new", name="others") is None
+    assert steward.admit(traces(ledger, 200, 300), "new") is None
+    assert steward.admit(traces(ledger, 200, 300), "new", name="others") is None
     with pytest.raises(Refused) as caught:
-        steward.admit(sketch(ledger, 90, 300), "new", name="mixed")
+        steward.admit(traces(ledger, 90, 300), "new", name="mixed")
     assert caught.value.remedy == (
         "privet dataset register mixed FILE --parent patients --budget EPSILON"
     )
     with pytest.raises(Refused, match="shares no unit"):
-        steward.admit(sketch(ledger, 200, 300), "new", name="patients")
+        steward.admit(traces(ledger, 200, 300), "new", name="patients")
     assert steward.admit(None, None, name="patients") == "patients"
 
 
@@ -222,23 +222,23 @@ def test_admitted_sources_spend_for_all_who_are_in_them(ledger):
     steward = LedgerSteward(ledger)
     given = {"unit": "row", "budget": Budget(1.0, 1e-5), "version": "1"}
     steward.registry.register("adults", **given, parents=["patients"],
-                              sketch=sketch(ledger, 50, 100))
+                              traces=traces(ledger, 50, 100))
     steward.registry.register("staff", **given | {"version": "staff 1"},
-                              sketch=sketch(ledger, 500, 600))
+                              traces=traces(ledger, 500, 600))
     # A grown parent holds its child; a grown child is the child; a name must cover all.
-    assert steward.admit(sketch(ledger, 0, 120), "2") == "patients"
-    assert steward.admit(sketch(ledger, 60, 110), "2") == "adults"
+    assert steward.admit(traces(ledger, 0, 120), "2") == "patients"
+    assert steward.admit(traces(ledger, 60, 110), "2") == "adults"
     with pytest.raises(Refused, match="shares units with registered") as part:
-        steward.admit(sketch(ledger, 70, 72), "2", name="adults")
+        steward.admit(traces(ledger, 70, 72), "2", name="adults")
     assert part.value.remedy.startswith("privet dataset register adults-2 FILE --parent")
     for name in ("patients", "staff", "both", None):
         with pytest.raises(Refused, match="shares units with registered") as caught:
-            steward.admit(sketch(ledger, 90, 600), "2", name=name)
+            steward.admit(traces(ledger, 90, 600), "2", name=name)
         assert "--parent patients" in caught.value.remedy
         assert "--parent staff" in caught.value.remedy
     steward.registry.register("both", **given, parents=["patients", "staff", "adults"],
-                              sketch=sketch(ledger, 90, 600))
-    assert steward.admit(sketch(ledger, 90, 610), "2", name="both") == "both"
+                              traces=traces(ledger, 90, 600))
+    assert steward.admit(traces(ledger, 90, 610), "2", name="both") == "both"
 
 
 def test_tampered_totals_are_found_and_mended(ledger, tmp_path):

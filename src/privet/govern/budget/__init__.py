@@ -16,11 +16,13 @@ from privet.govern.budget.planning import Planned, PlanRow, plan
 from privet.govern.budget.registry import Registry
 from privet.govern.budget.relatives import Match
 from privet.govern.budget.sets import DataSet
-from privet.govern.budget.sketch import Overlap, Sketch, hash_key, key_name
+from privet.govern.budget.sketch import Overlap, Sketch, Sketcher, hash_key, hash_keys, key_name
+from privet.govern.budget.traces import OWN, Traces
 from privet.govern.budget.transfer import export_budget, import_budget
 
 __all__ = [
     "COMPOSITIONS",
+    "OWN",
     "Amount",
     "Balance",
     "Budget",
@@ -33,13 +35,16 @@ __all__ = [
     "Planned",
     "Registry",
     "Sketch",
+    "Sketcher",
     "Terms",
+    "Traces",
     "adopt",
     "audit_totals",
     "charge",
     "check_pin",
     "export_budget",
     "hash_key",
+    "hash_keys",
     "import_budget",
     "key_name",
     "pin",

@@ -9,6 +9,9 @@ Formal guarantees:
     - Not claimed: that nothing depends on these persons. The content hash of a version stays; it
       confirms a guess only to whoever holds the hash key and every other row.
 
+Of rows, hashes are found by whole rows only, as they were hashed. Where those are not given, or not
+all of them are found, the sketch of rows goes as a whole.
+
 What it costs: `Sketch.without`. A set without sketches is known by its content hash alone: an
 exact copy is recognised, a grown, changed or filtered one is not.
 """
@@ -16,7 +19,8 @@ exact copy is recognised, a grown, changed or filtered one is not.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from privet.errors import InvalidInput, Refused
@@ -24,37 +28,43 @@ from privet.govern.budget import sketches
 from privet.govern.budget.relatives import existing
 from privet.govern.budget.sets import FORGET, REKEY, View, advance, roots_of
 from privet.govern.budget.sketch import (
+    Sketch,
     hash_key,
     hash_key_file,
+    hash_keys,
     hashed,
     key_name,
+    old_key_file,
     write_fresh_key,
 )
 from privet.govern.budget.sketches import Sealed
 from privet.govern.ledger import Entry, Ledger, Transaction
+from privet.govern.ledger.keys import write_private
 
 Instead = Mapping[int, Sealed | None]
 
 
-def forget(ledger: Ledger, name: str, ids: Iterable[bytes]) -> Entry | None:
-    """Remove the hashes of these ids from all sketches of a set.
+def forget(
+    ledger: Ledger, name: str, ids: Iterable[bytes], contents: Iterable[bytes] = ()
+) -> Entry | None:
+    """Remove the hashes of these persons from all sketches of a set.
 
-    A sketch under an earlier hash key, in which nobody can find them, goes as a whole. A version
-    that is registered later from data that still hold these persons brings them back.
+    A sketch under a hash key that is lost, in which nobody can find them, goes as a whole. A
+    version that is registered later from data that still hold these persons brings them back.
 
     Args:
         ids: as `Sketch.of` took them.
+        contents: their rows without the unit's column, as far as the caller has them.
 
     Returns:
-        The entry, which names the sketches and none of the values; None if they hold none of
-        these ids.
+        The entry, which names the sketches and none of the values; None if they hold nothing of
+        these persons.
 
     Raises:
         InvalidInput: no such set.
         Refused: a sketch of it was changed by another hand.
     """
-    key = hash_key(ledger)
-    own, gone = key_name(key), frozenset(hashed(key, ids))
+    gone = _Gone(hash_keys(ledger), tuple(ids), tuple(contents))
 
     def work(transaction: Transaction) -> Entry | None:
         data_set = existing(advance(View(), transaction.connection), name)
@@ -63,20 +73,55 @@ def forget(ledger: Ledger, name: str, ids: Iterable[bytes]) -> Entry | None:
                 f"sketches of {name!r} were changed by another hand, so nobody can tell whom they "
                 "hold",
                 value=f"of entries {', '.join(map(str, data_set.broken))}",
-                remedy=f"privet dataset forget {name} --all",
+                remedy=f"privet dataset forget {shlex.quote(name)} --all",
             )
         instead: dict[int, Sealed | None] = {}
-        for seq, old in sketches.read(transaction.connection, data_set.roots).items():
-            if old.sketch.key != own:
-                instead[seq] = None
-            elif not gone.isdisjoint(old.sketch.values):
-                left = old.sketch.without(gone)
-                instead[seq] = None if left is None else Sealed.of(old.name, old.version, left)
+        found = sketches.read(transaction.connection, data_set.roots)
+        for place, old in found.items():
+            units = found.get(abs(place))
+            left = gone.rows_left(old.sketch, units.sketch if units else None) if (
+                old.contents) else gone.units_left(old.sketch)
+            if left is None:
+                instead[place] = None
+            elif left != old.sketch:
+                instead[place] = Sealed.of(old.name, old.version, left, contents=old.contents)
         return _replace(transaction, FORGET, {"name": name}, instead) if instead else None
 
     entry = ledger.atomically(work)
     ledger.scrub()
     return entry
+
+
+class _Gone:
+    """Persons to be forgotten, by their hashes under each key that is at hand."""
+
+    def __init__(
+        self, keys: Sequence[bytes], ids: tuple[bytes, ...], contents: tuple[bytes, ...]
+    ) -> None:
+        self._ids = {key_name(key): frozenset(hashed(key, ids)) for key in keys}
+        self._rows = {key_name(key): frozenset(hashed(key, contents)) for key in keys}
+
+    def units_left(self, units: Sketch) -> Sketch | None:
+        """A sketch of units without them; None if nothing of it may stay."""
+        ids = self._ids.get(units.key)
+        return None if ids is None else _without(units, ids)
+
+    def rows_left(self, rows: Sketch, units: Sketch | None) -> Sketch | None:
+        """A sketch of rows without theirs; None if nothing of it may stay."""
+        ids, gone = self._ids.get(rows.key), self._rows.get(rows.key)
+        if ids is None or gone is None:
+            return None
+        seen = frozenset(value for value in gone if rows.covers(value))
+        may_hold = units is None or any(
+            value in units.values or not units.covers(value) for value in ids
+        )
+        if may_hold and (not gone or not seen <= {*rows.values}):
+            return None  # some rows of theirs are not as they were hashed
+        return _without(rows, seen)
+
+
+def _without(sketch: Sketch, gone: frozenset[int]) -> Sketch | None:
+    return sketch if gone.isdisjoint(sketch.values) else sketch.without(gone)
 
 
 def erase(ledger: Ledger, name: str) -> Entry:
@@ -102,31 +147,60 @@ def erase(ledger: Ledger, name: str) -> Entry:
 
 
 def rotate_hash_key(ledger: Ledger) -> Entry:
-    """Follow the hash key by a new one, and erase what the old one has hashed.
+    """Follow the hash key by a new one.
 
-    Old sketches and content hashes tell nothing under the new key. So the use of registered data
-    is refused until each set has a version under it: `privet dataset version NAME FILE`.
+    The key before is kept, and what it has hashed: by it the sets are recognised, and told from
+    other data, until each has a version under the new key. A set's old hashes are erased with
+    its version, and the old key with the last (`end_rotation`).
 
     The new key takes its place once the entry is written. A process that ends between leaves the
-    old one there, under which exact copies are still recognised: rotate again.
+    old one there, as if nothing had been done: rotate again.
 
     Raises:
+        Refused: sets are known by the key before this one only.
         Unavailable: the folder of the key cannot be written.
     """
-    path = hash_key_file(ledger)
-    waiting = path.with_name(path.name + ".new")
+    path, before = hash_key_file(ledger), old_key_file(ledger)
+    waiting, own = path.with_name(path.name + ".new"), hash_key(ledger)
 
     def work(transaction: Transaction) -> Entry:
+        view = advance(View(), transaction.connection)
+        behind = _known_otherwise(view, key_name(own))
+        if behind:
+            raise Refused(
+                "sets are not known by this hash key yet, and the one before it would be lost",
+                value=", ".join(behind), bound="a version of each set under this key",
+                remedy=f"privet dataset version {shlex.quote(behind[0])} FILE",
+            )
         waiting.unlink(missing_ok=True)
         fresh = write_fresh_key(waiting)
-        view = advance(View(), transaction.connection)
-        sketches.erase_strays(transaction.connection, None)
-        return _replace(transaction, REKEY, {"key": fresh}, dict.fromkeys(roots_of(view)))
+        sketches.erase_strays(transaction.connection, None, roots_of(view))
+        return transaction.append(REKEY, {"key": fresh, "sketches": {}})
 
     entry = ledger.atomically(work)
+    before.unlink(missing_ok=True)
+    write_private(before, own.hex().encode() + b"\n")
     os.replace(waiting, path)
-    ledger.scrub()
+    end_rotation(ledger, _view(ledger))
     return entry
+
+
+def end_rotation(ledger: Ledger, view: View) -> None:
+    """Delete the hash key before, if no set is known by it any more, and what was erased."""
+    before = old_key_file(ledger)
+    if before.exists():
+        if not _known_otherwise(view, key_name(hash_key(ledger))):
+            before.unlink()
+        ledger.scrub()
+
+
+def _known_otherwise(view: View, key: str) -> list[str]:
+    return [s.name for s in view.sets.values() if s.key not in (None, key)]
+
+
+def _view(ledger: Ledger) -> View:
+    with ledger.reading() as connection:
+        return advance(View(), connection)
 
 
 def _replace(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from privet.claims.guarantees import Relation
 from privet.govern.budget import forgetting, sketches, totals
@@ -13,7 +14,9 @@ from privet.govern.budget.payload import count, payload_of, text
 from privet.govern.budget.planning import Planned, PlanRow, plan
 from privet.govern.budget.recount import current
 from privet.govern.budget.relatives import (
+    Facts,
     Match,
+    check_continues,
     check_copies,
     check_new,
     check_relatives,
@@ -21,9 +24,16 @@ from privet.govern.budget.relatives import (
     recognise,
     require_known_by,
 )
-from privet.govern.budget.sets import REGISTER, VERSION, DataSet, View, advance, from_payload
-from privet.govern.budget.sketch import Sketch
+from privet.govern.budget.sets import (
+    REGISTER,
+    VERSION,
+    DataSet,
+    View,
+    advance,
+    from_payload,
+)
 from privet.govern.budget.sketches import Sealed
+from privet.govern.budget.traces import Traces
 from privet.govern.ledger import Entry, Ledger, Transaction
 
 
@@ -52,7 +62,7 @@ class Registry:
         columns: Sequence[str] = (),
         purposes: Mapping[str, Budget] | None = None,
         parents: Sequence[str] = (),
-        sketch: Sketch | None = None,
+        traces: Traces | None = None,
         owner: str = "",
         owner_key: str | None = None,
         disjoint_from: Sequence[str] = (),
@@ -69,7 +79,7 @@ class Registry:
             rows, units: how many, where that is public.
             purposes: caps within the budget; other purposes are then refused.
             parents: the sets that it was filtered, joined or exported from.
-            sketch: `Sketch.of(hash_key(ledger), ids)`. Without it relatives are not recognised.
+            traces: what is seen of the source. Without them relatives are not recognised.
             owner_key: hex of the Ed25519 key that may adopt an older ledger for it.
             disjoint_from: sets none of whose units are in this one, now or later.
 
@@ -85,17 +95,17 @@ class Registry:
             owner=owner, owner_key=owner_key, disjoint_from=disjoint_from,
             relation=relation, max_rows=max_rows,
         )
-        sealed = Sealed.of(name, version, sketch) if sketch else None
-        payload["sketch"] = sealed.promise() if sealed else None
-        new = replace(from_payload(payload, 0), sketches=(sketch,) if sketch else ())
+        new = from_payload(payload, 0)
+        sealed = _sealed(new, version, traces)
+        payload |= _promises(sealed)
 
         def work(transaction: Transaction) -> Entry:
             view = advance(self._view, transaction.connection)
-            check_new(view, new)
+            check_new(view, new, traces)
             totals.create(transaction.connection)
             entry = transaction.append(REGISTER, payload)
-            if sealed:
-                sketches.write(transaction.connection, entry.seq, sealed)
+            for one in sealed:
+                sketches.write(transaction.connection, entry.seq, one)
             return entry
 
         return self.ledger.atomically(work)
@@ -107,31 +117,53 @@ class Registry:
         version: str,
         rows: int | None = None,
         units: int | None = None,
-        sketch: Sketch | None = None,
+        columns: Sequence[str] = (),
+        traces: Traces | None = None,
+        attested: tuple[str, str] | None = None,
     ) -> Entry:
         """Record that a set has grown or changed; what was spent stays spent.
 
+        Of a set that is known by another hash key, what that key has hashed is erased: from now on
+        it is known by this version. When no set is known by the key before, that one is deleted.
+
+        Args:
+            attested: who says, and why, that this is the set, where no hash can tell.
+
         Raises:
-            InvalidInput: no such set.
+            InvalidInput: no such set; or nobody needs to give their word.
             Refused: it is now the content of another set that it was not made from; or it shares
-                units with a set that it was declared disjoint from, or that is no relative.
+                units with a set that it was declared disjoint from, or that is no relative; or
+                it is other data than a set that is known by another hash key alone.
         """
-        sealed = Sealed.of(name, text("version", version), sketch) if sketch else None
-        payload = {"name": name, "version": text("version", version), "rows": count(rows=rows),
-                   "units": count(units=units), "sketch": sealed.promise() if sealed else None}
+        new = text("version", version)
+        payload: dict[str, Any]
+        payload = {"name": name, "version": new, "rows": count(rows=rows),
+                   "units": count(units=units), "columns": [text("column", c) for c in columns]}
+        if attested:
+            payload["attested"] = {"by": attested[0], "reason": text("reason", attested[1])}
+        seen = Facts(rows, units, frozenset(columns))
 
         def work(transaction: Transaction) -> Entry:
             view = advance(self._view, transaction.connection)
             old = existing(view, name)
-            check_copies(view, replace(old, version=version))
-            if sketch:
-                check_relatives(view, replace(old, sketches=(sketch,)))
-            entry = transaction.append(VERSION, payload)
-            if sealed:
-                sketches.write(transaction.connection, entry.seq, sealed)
+            check_continues(old, new, traces, seen, attested is not None)
+            check_copies(view, replace(old, version=new), traces)
+            check_relatives(view, name, traces)
+            sealed = _sealed(old, new, traces)
+            stale = old.roots if traces and old.key not in (None, traces.key) else {}
+            sketches.erase(transaction.connection, stale)
+            erased = {str(place): None for place in stale}
+            entry = transaction.append(
+                VERSION, payload | _promises(sealed) | ({"sketches": erased} if erased else {})
+            )
+            for one in sealed:
+                sketches.write(transaction.connection, entry.seq, one)
             return entry
 
-        return self.ledger.atomically(work)
+        entry = self.ledger.atomically(work)
+        if traces is not None:
+            forgetting.end_rotation(self.ledger, self.view())
+        return entry
 
     def get(self, name: str) -> DataSet:
         """A registered set.
@@ -171,26 +203,43 @@ class Registry:
             left = left_of(view, current(connection).totals, name)
         return plan(budget, releases, spent=budget.limit - left)
 
-    def recognise(self, sketch: Sketch | None, version: str | None) -> Match:
+    def recognise(self, traces: Traces | None, version: str | None) -> Match:
         """What a source is to the registered sets.
 
         Raises:
             Refused: not all sets can be recognised; see `require_known_by`.
         """
-        return recognise(self.view(), sketch, version)
+        return recognise(self.view(), traces, version)
 
-    def require_known_by(self, key: str) -> None:
-        """Return if all sets can be recognised under the hash key of this name.
+    def require_known_by(self, keys: Collection[str]) -> None:
+        """Return if all sets can be recognised under the hash keys of these names.
 
         Raises:
             Refused: sketches were changed or deleted, or sets are known by another hash key.
         """
-        require_known_by(self.view(), key)
+        require_known_by(self.view(), keys)
 
-    def forget(self, name: str, *ids: bytes) -> Entry | None:
-        """Remove what the sketches of a set hold of these ids; see `forgetting.forget`."""
-        return forgetting.forget(self.ledger, name, ids)
+    def forget(self, name: str, *ids: bytes, contents: Iterable[bytes] = ()) -> Entry | None:
+        """Remove what the sketches of a set hold of these persons; see `forgetting.forget`."""
+        return forgetting.forget(self.ledger, name, ids, contents)
 
     def erase_sketch(self, name: str) -> Entry:
         """Erase all sketches of a set; see `forgetting.erase`."""
         return forgetting.erase(self.ledger, name)
+
+
+def _sealed(data_set: DataSet, version: str, traces: Traces | None) -> tuple[Sealed, ...]:
+    """The sketches to keep of a version: of its units, and of its rows without them."""
+    if traces is None:
+        return ()
+    units, contents = traces.unit_of(data_set), traces.contents_of(data_set)
+    return tuple(
+        Sealed.of(data_set.name, version, sketch, contents=of_rows)
+        for sketch, of_rows in ((units, False), (contents, True)) if sketch is not None
+    )
+
+
+def _promises(sealed: tuple[Sealed, ...]) -> dict[str, dict[str, str] | None]:
+    """What the entry of a version says of its sketches."""
+    found = {one.contents: one.promise() for one in sealed}
+    return {"sketch": found.get(False), "contents": found.get(True)}

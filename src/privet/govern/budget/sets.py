@@ -37,6 +37,20 @@ _OF_KINDS = (
 )
 
 
+@dataclass(frozen=True)
+class Attested:
+    """Somebody's word that a version is the registered data, where no hash could tell.
+
+    Attributes:
+        seq: the entry of the version.
+        by, reason: who said so, and why.
+    """
+
+    seq: int
+    by: str
+    reason: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class DataSet:
     """A registered data set.
@@ -55,11 +69,13 @@ class DataSet:
         owner, owner_key: who answers for it, and the hex of the Ed25519 key that adopts for it.
         key: name of the hash key under which it is known; None if it never had a sketch.
         roots: what the entries promise of the sketches that were not erased: the commitment, by
-            the entry of the version.
-        sketches: those that are as promised, oldest first.
+            `sketches.place` of the entry of the version.
+        sketches: those of units that are as promised, oldest first.
+        contents: those of rows without their unit.
         broken: entries whose sketch is missing or was changed, though no entry says so.
         limits: what may be spent here, after transfers, by purpose; "" is the whole.
         closed: the whole budget was moved to another ledger.
+        attested: versions that are taken for the set by somebody's word alone.
         seq: the entry that registered it.
     """
 
@@ -81,9 +97,11 @@ class DataSet:
     key: str | None = None
     roots: Mapping[int, str] = field(default_factory=dict)
     sketches: tuple[Sketch, ...] = ()
+    contents: tuple[Sketch, ...] = ()
     broken: tuple[int, ...] = ()
     limits: Mapping[str, Amount] = field(default_factory=dict)
     closed: bool = False
+    attested: tuple[Attested, ...] = ()
     seq: int = 0
 
     @property
@@ -161,8 +179,9 @@ def _with_sketches(
     return dict(after) | {
         s.name: replace(
             s,
-            sketches=tuple(found[seq].sketch for seq in s.roots if seq in found),
-            broken=tuple(seq for seq in s.roots if seq not in found),
+            sketches=tuple(found[seq].sketch for seq in s.roots if seq > 0 and seq in found),
+            contents=tuple(found[seq].sketch for seq in s.roots if seq < 0 and seq in found),
+            broken=tuple(dict.fromkeys(abs(seq) for seq in s.roots if seq not in found)),
         )
         for s in changed
     }
@@ -224,7 +243,7 @@ def from_payload(payload: Mapping[str, Any], seq: int) -> DataSet:
         owner=payload.get("owner", ""),
         owner_key=payload.get("owner_key"),
         key=sketch.get("key"),
-        roots={seq: str(sketch["root"])} if sketch else {},
+        roots=_promised(payload, seq),
         limits={
             WHOLE: budget.limit,
             **{purpose: cap.limit for purpose, cap in purposes.items()},
@@ -233,17 +252,27 @@ def from_payload(payload: Mapping[str, Any], seq: int) -> DataSet:
     )
 
 
+def _promised(payload: Mapping[str, Any], seq: int) -> dict[int, str]:
+    """What the entry of a version promises of its sketches, by place."""
+    parts = {sketches.place(seq, contents=False): payload.get("sketch"),
+             sketches.place(seq, contents=True): payload.get("contents")}
+    return {place: str(promise["root"]) for place, promise in parts.items() if promise}
+
+
 def _grown(view: View, entry: Entry, payload: dict[str, Any]) -> View:
+    view = _forgotten(view, entry, payload)
     old = view.sets[payload["name"]]
-    sketch, version = payload["sketch"], payload["version"]
+    sketch, version, attested = payload["sketch"], payload["version"], payload.get("attested")
     new = replace(
         old,
         version=version,
         versions=(*old.versions, version),
         rows=payload["rows"],
         units=payload["units"],
+        columns=tuple(payload.get("columns") or old.columns),
         key=sketch["key"] if sketch else old.key,
-        roots={**old.roots, entry.seq: str(sketch["root"])} if sketch else old.roots,
+        roots={**old.roots, **_promised(payload, entry.seq)},
+        attested=(*old.attested, *([Attested(entry.seq, **attested)] if attested else ())),
     )
     return replace(view, sets={**view.sets, old.name: new})
 
@@ -291,7 +320,7 @@ def _adopted(view: View, entry: Entry, payload: dict[str, Any]) -> View:
 
 def _forgotten(view: View, entry: Entry, payload: dict[str, Any]) -> View:
     """Sketches were erased, or have lost a value and have another commitment since."""
-    instead = {int(seq): promise for seq, promise in payload["sketches"].items()}
+    instead = {int(seq): promise for seq, promise in payload.get("sketches", {}).items()}
     sets = {}
     for name, old in view.sets.items():
         roots = dict(old.roots)

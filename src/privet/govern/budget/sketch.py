@@ -63,21 +63,9 @@ class Sketch:
         Raises:
             InvalidInput: the key is too short.
         """
-        kept: set[int] = set()
-        heap: list[int] = []  # the greatest kept value, negated, on top
-        full = False
-        for value in hashed(key, items):
-            if value in kept:
-                continue
-            if len(heap) < KEEP:
-                heapq.heappush(heap, -value)
-                kept.add(value)
-                continue
-            full = True
-            if value < -heap[0]:
-                kept.discard(-heapq.heapreplace(heap, -value))
-                kept.add(value)
-        return cls(tuple(sorted(kept)), full, key_name(key))
+        found = Sketcher(key)
+        found.add(items)
+        return found.sketch()
 
     def overlap(self, other: Sketch) -> Overlap:
         """What both have in common, as far as both are complete.
@@ -95,6 +83,10 @@ class Sketch:
         second = {value for value in other.values if value <= end}
         both = len(first & second)
         return Overlap(both, both / max(1, len(first)), both / max(1, len(second)))
+
+    def covers(self, value: int) -> bool:
+        """True if this value would be here, were it in the set."""
+        return not self.full or value <= self.values[-1]
 
     def without(self, values: Collection[int]) -> Sketch | None:
         """The sketch of the same set less these ids; None if it then knows nobody.
@@ -124,6 +116,49 @@ class Sketch:
         return cls(tuple(values), full, key)
 
 
+class Sketcher:
+    """Gathers a sketch, from batches of ids as bytes.
+
+    Args:
+        key: `hash_key(ledger)`, at least 32 bytes.
+
+    Raises:
+        InvalidInput: the key is too short.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._key, self._name = key, key_name(key)
+        self._seen: dict[int, int] = {}
+        self._heap: list[int] = []  # the greatest kept value, negated, on top
+        self._full = False
+
+    def add(self, items: Iterable[bytes]) -> None:
+        """Take in ids, in any order."""
+        seen, heap = self._seen, self._heap
+        for value in hashed(self._key, items):
+            if value in seen:
+                seen[value] += 1
+            elif len(heap) < KEEP:
+                heapq.heappush(heap, -value)
+                seen[value] = 1
+            else:
+                self._full = True
+                if value < -heap[0]:
+                    del seen[-heapq.heapreplace(heap, -value)]
+                    seen[value] = 1
+
+    def sketch(self) -> Sketch:
+        """The sketch of all so far; repeated ones count once."""
+        return Sketch(tuple(sorted(self._seen)), self._full, self._name)
+
+    def own(self) -> float:
+        """The part of all items so far that came once, 0 to 1, as far as the sketch sees.
+
+        What is in a sketch at last was in it since it came first, so its count is exact.
+        """
+        return sum(n == 1 for n in self._seen.values()) / max(1, sum(self._seen.values()))
+
+
 def hashed(key: bytes, items: Iterable[bytes]) -> Iterator[int]:
     """The values of ids in a sketch under a key: 0 to 2^64 - 1.
 
@@ -149,6 +184,12 @@ def hash_key_file(ledger: Ledger) -> Path:
     return ledger.keyring.path.with_suffix(".hash")
 
 
+def old_key_file(ledger: Ledger) -> Path:
+    """Where the hash key before it stands, while sets are known by that one."""
+    path = hash_key_file(ledger)
+    return path.with_name(path.name + ".old")
+
+
 def hash_key(ledger: Ledger) -> bytes:
     """The key under which a ledger names data: 32 bytes in a file of its own beside the signing
     key, ending in `.hash`, made when it is first asked for. Whoever has it can test guesses of
@@ -165,6 +206,20 @@ def hash_key(ledger: Ledger) -> bytes:
             write_fresh_key(path)
         except FileExistsError:  # another process made one at this moment: that one is read
             return hash_key(ledger)
+    return _read_key(path)
+
+
+def hash_keys(ledger: Ledger) -> tuple[bytes, ...]:
+    """The ledger's hash key; then the one before it, while that is kept.
+
+    Raises:
+        InvalidInput, Refused: see `hash_key`.
+    """
+    own, before = hash_key(ledger), old_key_file(ledger)
+    return tuple(dict.fromkeys((own, _read_key(before)) if before.exists() else (own,)))
+
+
+def _read_key(path: Path) -> bytes:
     try:
         key = bytes.fromhex(read_private(path, "hash key file").decode("ascii"))
     except ValueError as error:

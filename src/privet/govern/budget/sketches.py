@@ -1,8 +1,10 @@
 """The table of sketches, beside the chain, where what it holds of persons can be erased.
 
-The entry of a version holds a salted commitment to its sketch, and the name of the hash key; the
-sketch and the salt stand here. So a row that somebody changed or deleted is told from one that
-was erased, which an entry says, and what was erased cannot be confirmed by a guess.
+The entry of a version holds salted commitments to its sketches, and the name of the hash key; the
+sketches and their salts stand here, that of the units under the entry's number, that of the rows
+without their unit under the same number below zero. So a row that somebody changed or deleted is
+told from one that was erased, which an entry says, and what was erased cannot be confirmed by a
+guess.
 """
 
 from __future__ import annotations
@@ -18,12 +20,12 @@ from privet.errors import InvalidInput
 from privet.govern.budget.sketch import Sketch
 from privet.govern.ledger.canonical import SALT_BYTES, commitment, framed
 
-_DOMAIN = b"privet sketch 1"
+_DOMAINS = {False: b"privet sketch 1", True: b"privet sketch of contents 1"}
 METADATA = sa.MetaData()
 SKETCHES = sa.Table(
     "sketches",
     METADATA,
-    # The entry that registered the version.
+    # The entry that registered the version; below zero for the rows without their unit.
     sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True,
               autoincrement=False),
     sa.Column("data_set", sa.Text, nullable=False),
@@ -43,23 +45,30 @@ _MANY = 500
 
 @dataclass(frozen=True)
 class Sealed:
-    """The sketch of a version, with the salt of the commitment that its entry holds."""
+    """A sketch of a version, with the salt of the commitment that its entry holds.
+
+    Attributes:
+        contents: it is of the rows without their unit, not of the units.
+    """
 
     name: str
     version: str
     sketch: Sketch
     salt: bytes
+    contents: bool = False
 
     @classmethod
-    def of(cls, name: str, version: str, sketch: Sketch) -> Sealed:
+    def of(cls, name: str, version: str, sketch: Sketch, *, contents: bool = False) -> Sealed:
         """Under a fresh salt."""
-        return cls(name, version, sketch, secret_stream("privet sketch salts").read(SALT_BYTES))
+        salt = secret_stream("privet sketch salts").read(SALT_BYTES)
+        return cls(name, version, sketch, salt, contents)
 
     @property
     def root(self) -> str:
         """The commitment: 64 hex digits."""
         parts = (self.name, self.version, self.sketch.key, int(self.sketch.full))
-        return commitment(self.salt, framed(_DOMAIN, *parts, self.sketch.pack())).hex()
+        domain = _DOMAINS[self.contents]
+        return commitment(self.salt, framed(domain, *parts, self.sketch.pack())).hex()
 
     def promise(self) -> dict[str, str]:
         """What the entry says of it."""
@@ -72,10 +81,10 @@ def create(connection: sa.Connection) -> None:
 
 
 def write(connection: sa.Connection, seq: int, sealed: Sealed) -> None:
-    """Put the sketch of the version that entry `seq` tells of into the table."""
+    """Put a sketch of the version that entry `seq` tells of into the table."""
     create(connection)
     connection.execute(sa.insert(SKETCHES), {
-        "seq": seq,
+        "seq": place(seq, contents=sealed.contents),
         "data_set": sealed.name,
         "version": sealed.version,
         "key": sealed.sketch.key,
@@ -85,8 +94,13 @@ def write(connection: sa.Connection, seq: int, sealed: Sealed) -> None:
     })
 
 
+def place(seq: int, *, contents: bool) -> int:
+    """Where the sketch of an entry stands."""
+    return -abs(seq) if contents else abs(seq)
+
+
 def read(connection: sa.Connection, roots: Mapping[int, str]) -> dict[int, Sealed]:
-    """The sketches that open the commitments of these entries; the others are not as written."""
+    """The sketches that open the commitments at these places; the others are not as written."""
     if not roots or not _there(connection):
         return {}
     few = len(roots) <= _MANY
@@ -97,7 +111,7 @@ def read(connection: sa.Connection, roots: Mapping[int, str]) -> dict[int, Seale
 
 
 def erase(connection: sa.Connection, entries: Iterable[int]) -> None:
-    """Delete the sketches of these entries."""
+    """Delete the sketches at these places."""
     if _there(connection):
         for seq in entries:
             connection.execute(sa.delete(SKETCHES).where(SKETCHES.c.seq == seq))
@@ -115,7 +129,7 @@ def strays(connection: sa.Connection, roots: Mapping[int, str]) -> Iterator[int]
     if _there(connection):
         for seq in connection.execute(_SEQS).scalars():
             if seq not in roots:
-                yield seq
+                yield abs(seq)
 
 
 def _there(connection: sa.Connection) -> bool:
@@ -132,4 +146,4 @@ def _sealed(row: Any) -> Sealed | None:
         sketch = Sketch.unpack(row.hashes, full=not row.complete, key=row.key)
     except InvalidInput:
         return None
-    return Sealed(row.data_set, row.version, sketch, row.salt)
+    return Sealed(row.data_set, row.version, sketch, row.salt, contents=row.seq < 0)

@@ -11,6 +11,7 @@ from privet.govern.report.claims import (
     about,
     answers,
     assessments,
+    breaks,
     budget,
     caveats,
     declaration,
@@ -145,6 +146,7 @@ def _training(run: Run, data: DataSet | None) -> tuple[Line, ...]:
     return (
         Line("Data set", named),
         Line("Version that was used", fact(run.version)),
+        *breaks(data),
         Line("Rows, in the newest version", fact(data.rows, number)),
         Line("People or other units, in the newest version", fact(data.units, number)),
         Line("Privacy unit", fact(data.unit)),

@@ -124,6 +124,15 @@ def as_recorded(guarantee: Guarantee) -> Guarantee:
     return replace(guarantee, recorded=True)
 
 
+def breaks(found: DataSet | None) -> tuple[Line, ...]:
+    """A line for each version that is the data set by somebody's word alone; none without."""
+    return tuple(
+        Line("BREAK: no hash tells that a version is this data set",
+             (recorded(said.value, [said.seq]),))
+        for said in (found.attested if found else ())
+    )
+
+
 def budget(found: DataSet | None, purpose: str | None = None) -> Said:
     """The budget of a data set, and that of a purpose where it has one."""
     if found is None:

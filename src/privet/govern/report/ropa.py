@@ -14,6 +14,7 @@ from privet.govern.report.claims import (
     about,
     answers,
     assessments,
+    breaks,
     budget,
     caveats,
     declaration,
@@ -204,6 +205,7 @@ def _section(item: _Activity, evidence: Evidence, organisation: Organisation | N
         Line("Columns", fact(data.columns, plain)),
         Line("Rows", fact(data.rows, number)),
         Line("People or other units", fact(data.units, number)),
+        *breaks(data),
     )
     recipients = (
         Line("Recipients", declared(said.recipients, list)),
