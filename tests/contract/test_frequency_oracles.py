@@ -148,6 +148,8 @@ def test_many_reports_are_counted_as_one_by_one(kind: type[FrequencyOracle]) -> 
     reports = oracle.perturb(stream.below(9, 20_000), stream=stream)
     parts = sum(oracle.counts(part) for part in np.array_split(reports, 900))
     assert np.array_equal(oracle.counts(reports), parts)
+    assert np.array_equal(oracle.counts(reports), oracle.supports(reports).sum(axis=0))
+    assert np.allclose(oracle.decode(reports).mean(axis=0), oracle.estimate(reports).shares)
 
 
 @pytest.mark.parametrize("values", [[5], [-1], [0.5], [[0]], ["a"]])

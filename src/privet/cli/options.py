@@ -88,11 +88,11 @@ def training_options(command: Command) -> Command:
         model_option,
         delta_option,
         click.option("--epsilon", default="1", show_default=True, metavar="NUMBER",
-                     help="The privacy budget of private. Smaller is more private; 1 is a common "
-                     "choice."),
+                     help="The privacy budget of private or local. Smaller is more private; 1 is a "
+                     "common choice."),
         click.option("--protect", default="private", show_default=True, metavar="NAME",
-                     help="The protection: private trains under differential privacy, plain in "
-                     "the clear."),
+                     help="The protection: private trains under differential privacy, local from "
+                     "records that were randomised one by one, plain in the clear."),
     ):
         command = option(command)
     return command

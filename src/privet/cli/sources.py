@@ -275,7 +275,7 @@ def protections(
     names: Sequence[str], epsilons: Sequence[float], delta: float | None
 ) -> list[Protection]:
     """Every protection named, the private one once per budget."""
-    from privet.protect import Plain, Private
+    from privet.protect import LocallyPrivate, Plain, Private
 
     built: list[Protection] = []
     for name in names:
@@ -283,8 +283,10 @@ def protections(
             built.append(Plain())
         elif name == "private":
             built += [Private(epsilon, delta) for epsilon in epsilons]
+        elif name == "local":
+            built += [LocallyPrivate(epsilon) for epsilon in epsilons]
         else:
-            raise InvalidInput("unknown protection", value=name, bound="plain, private")
+            raise InvalidInput("unknown protection", value=name, bound="plain, private, local")
     return built
 
 

@@ -48,7 +48,10 @@ def command(
     from privet.cli.files import writable
     from privet.cli.sources import Source
 
-    one_of(PROTECTIONS, protection=protect, remedy="--protect private")
+    one_of((*PROTECTIONS, "local"), protection=protect, remedy="--protect private")
+    if given("delta") and protect == "local":
+        raise InvalidInput("--delta means nothing under local", value=delta,
+                           bound="--protect private", remedy="--protect local --epsilon 1")
     if given("epsilon") and protect == "plain":
         raise InvalidInput("--epsilon means nothing under plain", value=epsilon,
                            bound="--protect private", remedy="--protect private --epsilon 1")

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
+from privet.dp.local.table import Perturbed
 from privet.errors import InvalidInput, Refused
 from privet.estimators import inputs
 from privet.estimators.inputs import Inputs
@@ -75,7 +76,8 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no t
         """Train under the protection.
 
         Args:
-            X: a `Dataset` (then y is None), a frame or an array (n, columns).
+            X: a `Dataset` or randomised records (then y is None; the latter cost no budget), a
+                frame or an array (n, columns).
             y: (n,) classes or numbers.
             sample_weight: (n,) weights, not negative; None for equal ones.
             watch: hears of progress and may stop the run.
@@ -90,6 +92,8 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no t
             Refused: the budget does not cover this fit, or the steward says no.
             Cancelled: the watcher stopped the run; what was reserved is spent.
         """
+        if isinstance(X, Perturbed):
+            return self._fit_randomised(X, y)
         protection = one_protection(self.protect)
         prepared = inputs.prepare(self, X, y, sample_weight, protection)
         if steward is None:
@@ -102,6 +106,15 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no t
         self._keep(result, source, classes)
         if result.notes and protection.in_the_clear:
             warnings.warn("; ".join(result.notes), ConvergenceWarning, stacklevel=2)
+        return self
+
+    def _fit_randomised(self, table: Perturbed, y: Any) -> Estimator:
+        from privet.estimators.randomised import fit_randomised
+
+        if y is not None:
+            raise InvalidInput("randomised records bring their own target", value="y",
+                               remedy="fit(table)")
+        fit_randomised(self, table)
         return self
 
     def _reweighing(

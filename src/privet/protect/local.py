@@ -111,7 +111,7 @@ class LocallyPrivate(Protection):
             Refused: the bounds were found by somebody who saw all records.
         """
         require_bounds(facts)
-        _require_linear(model)
+        require_linear(model)
         if facts.bounds_claim is not None:
             raise Refused(
                 "bounds found by a private release need somebody who saw all records, and local "
@@ -261,7 +261,12 @@ class LocallyPrivate(Protection):
         )
 
 
-def _require_linear(model: Model) -> None:
+def require_linear(model: Model) -> None:
+    """Refuse a model that randomised reports cannot train.
+
+    Raises:
+        InvalidInput: always then.
+    """
     if not (model.linear and model.tag.get("loss") in _LOSSES):
         raise InvalidInput(
             "randomised records train linear models only",

@@ -166,3 +166,24 @@ def test_what_text_refuses_costs_nothing_and_what_cells_do_is_spent(
     assert done.code == 2 and "Chur" not in done.err
     assert kinds()[-2:] == ["run.reserve", "run.forfeit"]
     assert not Path("n.csv").exists()
+
+
+def test_training_on_records_and_under_local(privet: Any, patients: Path, schema: Path) -> None:
+    under = ("train", patients, "--protect", "local", "--out", "m.safetensors")
+    done = privet(*under, "--epsilon", "8")
+    assert done.code == 0, done.err
+    assert "8-local differential privacy" in done.out
+    assert privet("perturb", patients, "--epsilon", "8", "--out", "noisy.csv").code == 0
+    made = privet("local", "train", "noisy.csv", "--out", "n.safetensors", "--json")
+    assert made.code == 0, made.err
+    assert made.json["guarantee"]["kind"] == "local-dp"
+    assert "8-local" in privet("local", "train", "noisy.csv", "--out", "n.safetensors").out
+    assert privet("predict", "n.safetensors", patients).code == 0
+    wrong = privet(*under, "--delta", "1e-5")
+    assert wrong.code == 2 and "--delta means nothing" in wrong.err
+
+
+def test_records_without_a_target_train_nothing(privet: Any, answers: Path) -> None:
+    privet("perturb", answers, "--epsilon", "8", "--out", "noisy.csv")
+    done = privet("local", "train", "noisy.csv", "--out", "m.safetensors")
+    assert done.code == 2 and "no target" in done.err

@@ -231,7 +231,7 @@ def test_files_read_back_as_they_were(table: local.Perturbed, written: Path) -> 
     again = local.read(written)
     assert again.layout == table.layout
     assert again.guarantee == table.guarantee
-    assert (again.rows, again.target, again.dropped) == (table.rows, table.target, table.dropped)
+    assert (again.rows, again.schema, again.dropped) == (table.rows, table.schema, table.dropped)
     for name, reports in table.reports.items():
         assert np.array_equal(again.reports[name], reports)
         assert np.array_equal(again.present[name], table.present[name])
@@ -292,7 +292,11 @@ def test_a_changed_or_lonely_file_is_refused(written: Path) -> None:
     lambda record: record.update(columns=[]),
     lambda record: record.update(columns=[3]),
     lambda record: record.update(dropped=[3]),
-    lambda record: record.update(target=3),
+    lambda record: record.update(schema=3),
+    lambda record: record.update(schema={"columns": {}}),
+    lambda record: record["schema"]["columns"].pop("age"),
+    lambda record: record["schema"]["columns"]["age"].update(kind="ignore"),
+    lambda record: record["schema"]["columns"]["town"].update(other="refuse"),
     lambda record: record.update(epsilon="1"),
     lambda record: record.update(format=2),
     lambda record: record["columns"][0].update(randomiser="xor"),

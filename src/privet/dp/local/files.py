@@ -24,9 +24,10 @@ from privet.claims import from_json as claim_from_json
 from privet.claims import to_json as claim_to_json
 from privet.claims.serial import is_whole
 from privet.data.readers import open_source
+from privet.data.schema import Schema
 from privet.data.tomlfile import write_atomically
 from privet.data.values import Array, concatenate, is_missing, to_numbers
-from privet.dp.local.layout import Attribute, Layout, from_json, to_json
+from privet.dp.local.layout import Attribute, Layout, from_json, levels_of, to_json
 from privet.dp.local.oracle import FrequencyOracle
 from privet.dp.local.oracles import UnaryEncoding
 from privet.dp.local.table import Perturbed
@@ -37,7 +38,7 @@ KIND = "privet-perturbed"
 MARK = " (randomised)"
 """Behind a column's name in the header, so that nobody takes reports for the truth."""
 _FIELDS = frozenset(("format", "kind", "sha256", "rows", "epsilon", "per_record", "reason",
-                     "columns", "target", "dropped", "guarantee"))
+                     "columns", "schema", "dropped", "guarantee"))
 _ROWS = 1 << 16
 
 
@@ -63,7 +64,7 @@ def write(table: Perturbed, path: str | os.PathLike[str]) -> None:
         "rows": table.rows, "epsilon": table.layout.epsilon,
         "per_record": table.layout.per_record, "reason": table.layout.reason,
         "columns": [to_json(attribute) for attribute in table.layout.attributes],
-        "target": table.target, "dropped": list(table.dropped),
+        "schema": table.schema.to_dict(), "dropped": list(table.dropped),
         "guarantee": claim_to_json(table.guarantee),
     }  # fmt: skip
     described = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
@@ -99,8 +100,8 @@ def read(path: str | os.PathLike[str]) -> Perturbed:
             raise _malformed("rows")
         found, there = _reports(attribute, cells)
         reports[attribute.name], present[attribute.name] = found, there
-    return Perturbed(layout, guarantee_of(path), record["rows"], reports, present, record["target"],
-                     tuple(record["dropped"]))
+    return Perturbed(layout, guarantee_of(path), record["rows"], reports, present,
+                     _schema(record, attributes), tuple(record["dropped"]))
 
 
 def guarantee_of(path: str | os.PathLike[str]) -> LocalDPGuarantee:
@@ -113,6 +114,19 @@ def guarantee_of(path: str | os.PathLike[str]) -> LocalDPGuarantee:
     if not isinstance(guarantee, LocalDPGuarantee):
         raise _malformed("guarantee")
     return guarantee
+
+
+def _schema(record: dict[str, Any], attributes: tuple[Attribute, ...]) -> Schema:
+    """The schema of the records, if the attributes are its columns."""
+    schema = Schema.parse(record["schema"])
+    for attribute in attributes:
+        column = schema.columns.get(attribute.column)
+        if column is None or not column.is_used:
+            raise _malformed(f"column {attribute.column!r}")
+        counted = attribute.name == column.name and bool(attribute.levels)
+        if counted and attribute.levels != levels_of(column):
+            raise _malformed(f"levels of {attribute.name!r}")
+    return schema
 
 
 def _csv(table: Perturbed) -> str:
@@ -197,7 +211,7 @@ def _description(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise _malformed("its fields")
     kinds: dict[str, Any] = {"sha256": str, "reason": str, "columns": list, "dropped": list,
                              "epsilon": (int, float), "guarantee": dict,
-                             "target": (str, type(None))}
+                             "schema": dict}
     for name, kind in kinds.items():
         if not isinstance(record[name], kind) or isinstance(record[name], bool):
             raise _malformed(name)

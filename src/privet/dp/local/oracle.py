@@ -130,6 +130,19 @@ class FrequencyOracle(ABC):
         """
 
     @abstractmethod
+    def supports(self, reports: Array) -> Array:
+        """Which values each report supports, (n, k) bool; n k bytes.
+
+        Raises:
+            DataError: something is no report of this oracle.
+        """
+
+    def decode(self, reports: Any) -> Array:
+        """Unbiased indicators of each reporter's value, (n, k) float64: (support - q) / (p - q)."""
+        p, q = float(self.p), float(self.q)
+        return np.asarray((self.supports(np.asarray(reports)) - q) / (p - q))
+
+    @abstractmethod
     def outputs(self) -> Array:
         """Every possible report, in order; for small domains only."""
 

@@ -61,6 +61,11 @@ class RandomisedResponse(FrequencyOracle):
         codes = self._codes(np.asarray(reports), self.domain_size)
         return np.bincount(codes, minlength=self.domain_size)
 
+    def supports(self, reports: Array) -> Array:
+        """The value that was reported."""
+        codes = self._codes(reports, self.domain_size)
+        return codes[:, None] == np.arange(self.domain_size)
+
     def outputs(self) -> Array:
         """The values themselves."""
         return np.arange(self.domain_size)
@@ -119,6 +124,12 @@ class HadamardResponse(FrequencyOracle):
         codes = self._codes(np.asarray(reports), self.columns)
         sums = hadamard_transform(np.bincount(codes, minlength=self.columns))
         return (len(codes) + sums[1 : self.domain_size + 1]) // 2
+
+    def supports(self, reports: Array) -> Array:
+        """The values whose row shows +1."""
+        columns = self._codes(reports, self.columns)[:, None]
+        rows = np.arange(1, self.domain_size + 1)
+        return (np.bitwise_count(columns & rows) & 1) == 0
 
     def outputs(self) -> Array:
         """All columns."""
@@ -186,9 +197,7 @@ class UnaryEncoding(FrequencyOracle):
 
     def counts(self, reports: Array) -> Array:
         """Ones of each value."""
-        reports = np.asarray(reports)
-        if reports.dtype != np.uint8 or reports.ndim != 2 or reports.shape[1] != self._bytes:
-            raise DataError("something is no report of oue", bound=f"(n, {self._bytes}) bytes")
+        reports = self._packed(reports)
         total = np.zeros(8 * self._bytes, np.int64)
         for start in range(0, len(reports), _BLOCK):
             block = np.unpackbits(reports[start : start + _BLOCK], axis=1, bitorder="little")
@@ -198,6 +207,17 @@ class UnaryEncoding(FrequencyOracle):
                 small = block.reshape(-1, 255, block.shape[1]).sum(axis=1, dtype=np.uint8)
                 total += small.sum(axis=0, dtype=np.int64)
         return total[: self.domain_size]
+
+    def _packed(self, reports: Array) -> Array:
+        reports = np.asarray(reports)
+        if reports.dtype != np.uint8 or reports.ndim != 2 or reports.shape[1] != self._bytes:
+            raise DataError("something is no report of oue", bound=f"(n, {self._bytes}) bytes")
+        return reports
+
+    def supports(self, reports: Array) -> Array:
+        """The values whose bit is 1."""
+        bits = np.unpackbits(self._packed(reports), axis=1, bitorder="little")
+        return bits[:, : self.domain_size].astype(bool)
 
     def outputs(self) -> Array:
         """All 2^k patterns of bits."""
@@ -291,6 +311,15 @@ class SubsetSelection(FrequencyOracle):
             shift = shift + factor + 1
             shift = np.where(shift >= self.prime, shift - self.prime, shift)
         return total[: self.domain_size]
+
+    def supports(self, reports: Array) -> Array:
+        """The values in each subset."""
+        factor, shift = _divided(self._codes(reports, self.prime * (self.prime - 1)), self.prime)
+        found = np.zeros((len(shift), self.prime), bool)
+        rows = np.arange(len(shift))
+        for place in range(self.size):
+            found[rows, _divided(shift + (factor + 1) * place, self.prime)[1]] = True
+        return found[:, : self.domain_size]
 
     def outputs(self) -> Array:
         """The codes of all subsets, repeated ones under each of their names."""

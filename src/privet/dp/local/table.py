@@ -26,7 +26,7 @@ class Perturbed:
         rows: number of records n.
         reports: by attribute, the reports of those records that made one.
         present: by attribute, (n,) bool, which records those are.
-        target: what the schema wanted to predict; None if nothing.
+        schema: what the records' columns mean.
         dropped: the columns of the data that were left out.
     """
 
@@ -35,7 +35,7 @@ class Perturbed:
     rows: int
     reports: dict[str, Array] = field(repr=False)
     present: dict[str, Array] = field(repr=False)
-    target: str | None = None
+    schema: Schema
     dropped: tuple[str, ...] = ()
 
 
@@ -77,7 +77,7 @@ def randomise(
             made[attribute.name] = attribute.randomiser.perturb(values[taken], stream=stream)
         parts.append((made, chosen))
     require_rows(any(len(chosen) for _, chosen in parts))
-    return _shuffled(parts, layout, stream, guarantee, schema.target_name, dropped)
+    return _shuffled(parts, layout, stream, guarantee, schema, dropped)
 
 
 def _shuffled(
@@ -85,7 +85,7 @@ def _shuffled(
     layout: Layout,
     stream: Stream,
     guarantee: LocalDPGuarantee,
-    target: str | None,
+    schema: Schema,
     dropped: tuple[str, ...],
 ) -> Perturbed:
     chosen = np.concatenate([part for _, part in parts])
@@ -97,7 +97,7 @@ def _shuffled(
         place = np.cumsum(taken) - 1  # of each record's report among those made
         present[attribute.name] = taken[order]
         reports[attribute.name] = found[place[order[taken[order]]]]
-    return Perturbed(layout, guarantee, len(chosen), reports, present, target, dropped)
+    return Perturbed(layout, guarantee, len(chosen), reports, present, schema, dropped)
 
 
 def require_same_rows(found: Perturbed, rows: int) -> None:
