@@ -274,8 +274,12 @@ def read_statement(file: str) -> Statement:
         InvalidInput: the file is not there or holds something else.
     """
     from privet.govern.ledger import Replacement
+    from privet.govern.policy import Adoption
 
-    return Replacement.from_json(read_record(file, _STATEMENT))
+    record = read_record(file, _STATEMENT)
+    if record.get("statement") == Adoption.KIND:
+        return Adoption.from_json(record)
+    return Replacement.from_json(record)
 
 
 def read_signatures(files: tuple[str, ...], asked: Statement) -> list[Signature]:

@@ -30,21 +30,36 @@ def command() -> None:
 
 @command.command("adopt", short_help="Sign a policy into the ledger; from then on it decides.")
 @click.argument("file")
+@click.option("--owner-key", metavar="FILE",
+              help="The owner's key file, where the policy in force names the owner's key, or the "
+              "new one is the first to name one.")
+@click.option("--signed", multiple=True, metavar="FILE",
+              help="A signature on the statement of 'privet policy statement': the owner's, or "
+              "those of two approvers, one each. May be given several times.")
 @ledger_option
 @output_options
-def adopt(file: str, where: str | None, as_json: bool) -> None:
-    """Sign the policy of FILE with the ledger's key, and make it the one that counts.
+def adopt(
+    file: str, owner_key: str | None, signed: tuple[str, ...], where: str | None, as_json: bool
+) -> None:
+    """Make the policy of FILE the one that counts.
+
+    Once a policy names its owner's public key (owner_key), another one follows it only if that
+    key has signed it; or, where the owner's key is lost, two of the approvers that it names.
+    Without such a key, whoever can use the ledger can adopt another policy.
 
     \b
     Example:
-      privet policy adopt policy.toml
+      privet policy adopt policy.toml --owner-key owner.key
     """
-    from privet.govern.policy import Policy
+    from privet.cli.keys import read_signatures
+    from privet.govern.policy import Policy, adoption
     from privet.govern.policy import adopt as sign_in
 
     policy = Policy.load(file)
     with written_ledger(where) as ledger:
-        entry = sign_in(ledger, policy.text)
+        made = read_signatures(signed, adoption(ledger, policy.text))
+        key = None if owner_key is None else load_key(owner_key)
+        entry = sign_in(ledger, policy.text, owner=key, signed=made)
     tell_adopted(entry, as_json=as_json)
 
 
@@ -59,23 +74,53 @@ def tell_adopted(entry: Entry, *, as_json: bool) -> None:
         say(f"Adopted as entry {entry.seq}; digest {digest}.")
 
 
+@command.command("statement", short_help="Write what a policy's owner signs elsewhere.")
+@click.argument("file")
+@click.option("--out", required=True, metavar="FILE", help="The statement to write, as JSON.")
+@ledger_option
+@output_options
+def statement(file: str, out: str, where: str | None, as_json: bool) -> None:
+    """Write the statement by which the policy of FILE follows the one in force.
+
+    The owner, or two approvers where the owner's key is lost, sign it on machines of their own
+    (privet key sign); the signatures go to 'privet policy adopt --signed'.
+
+    \b
+    Example:
+      privet policy statement policy.toml --out statement.json
+    """
+    from privet.cli.files import writable
+    from privet.cli.keys import tell_statement
+    from privet.govern.policy import Policy, adoption
+
+    target = writable(out, reads=(file,))
+    made = adoption(existing_ledger(where), Policy.load(file).text)
+    tell_statement(made, target, as_json=as_json)
+
+
 @command.command("show", short_help="Show the policy that counts.")
 @ledger_option
 @output_options
 def show(where: str | None, as_json: bool) -> None:
-    """Show the text of the policy that the ledger has adopted last.
+    """Show the text of the policy in force, and which adoptions after it do not count.
 
     \b
     Example:
       privet policy show
     """
     from privet.cli.console import print_json
+    from privet.govern.policy import in_force
 
-    policy = _adopted(existing_ledger(where))
+    ledger = existing_ledger(where)
+    policy = _adopted(ledger)
+    passed_over = in_force(ledger).passed_over
     if as_json:
-        print_json({"digest": policy.digest, "policy": policy.to_json()})
-    else:
-        click.echo(policy.text, nl=not policy.text.endswith("\n"))
+        print_json({"digest": policy.digest, "policy": policy.to_json(),
+                    "passed_over": [{"entry": seq, "reason": why} for seq, why in passed_over]})
+        return
+    click.echo(policy.text, nl=not policy.text.endswith("\n"))
+    for seq, why in passed_over:
+        click.echo(f"Entry {seq} adopts a policy that does not count: {why}.", err=True)
 
 
 @command.command("pending", short_help="List the requests that wait for approval.")

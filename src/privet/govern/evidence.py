@@ -29,7 +29,8 @@ from privet.govern.facts import (
 )
 from privet.govern.ledger.canonical import canonical
 from privet.govern.ledger.records import Entry, Head
-from privet.govern.policy.adoption import ADOPTED, ORGANISATION
+from privet.govern.policy.adoption import ORGANISATION
+from privet.govern.policy.force import ADOPTED
 from privet.govern.policy.terms import RECORDED, REPORTED
 
 T = TypeVar("T")

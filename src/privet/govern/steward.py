@@ -44,7 +44,8 @@ from privet.govern.budget.spend import Approvals, reserve, reserved, settle
 from privet.govern.budget.traces import Traces
 from privet.govern.consent import Consent, Policy
 from privet.govern.ledger import Ledger
-from privet.govern.policy.adoption import adopted_digest, organisation_digest
+from privet.govern.policy.adoption import organisation_digest
+from privet.govern.policy.force import adopted_digest
 
 DECIDE = "run.decide"
 PACKAGES = ("jax", "jaxlib", "numpy", "dp-accounting", "cryptography", "sqlalchemy")

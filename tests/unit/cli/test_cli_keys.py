@@ -125,3 +125,51 @@ def test_the_list_says_who_signed_what(privet: Any, ledger: Path) -> None:
     assert rows["Anna Berg"]["may"] == ["approve runs", "replace the ledger's key"]
     assert rows["not named in a policy"]["may"] == ["replace the ledger's key"]
     assert "Anna Berg" in privet("key", "list").out
+
+
+def owned(owner: str, actions: str = "[]") -> str:
+    """A policy that names its owner's key and two approvers."""
+    people = "".join(f'"{name}" = "{Path(f"{name}.pub").read_text().strip()}"\n'
+                     for name in ("anna", "bo"))
+    public = Path(f"{owner}.pub").read_text().strip()
+    return (f'owner = "St. Mary"\nowner_key = "{public}"\n[approvers]\n{people}[default]\n'
+            f"actions = {actions}\npurposes = {{}}\nprotections = []\n")
+
+
+def test_a_policy_with_an_owner_is_followed_by_no_other(privet: Any, ledger: Path) -> None:
+    Path("policy.toml").write_text(owned("cara"))
+    refused = privet("policy", "adopt", "policy.toml")
+    assert refused.code == 2 and "--owner-key FILE" in refused.err
+    assert privet("policy", "adopt", "policy.toml", "--owner-key", "cara.key").code == 0
+    Path("other.toml").write_text(owned("anna", '["fit"]'))
+    for more in ((), ("--owner-key", "anna.key")):
+        refused = privet("policy", "adopt", "other.toml", *more)
+        assert refused.code == 2 and "owner's key" in refused.err
+    # Somebody makes the ledger sign it all the same.
+    Ledger.open().append("policy.adopt", {"text": Path("other.toml").read_text()})
+    shown = privet("policy", "show")
+    assert shown.code == 0 and "actions = []" in shown.out
+    assert "does not count" in shown.err
+    assert privet("policy", "show", "--json").json["passed_over"][0]["entry"] > 0
+
+
+def test_the_owner_and_approvers_sign_a_policy_elsewhere(privet: Any, ledger: Path) -> None:
+    Path("policy.toml").write_text(owned("cara"))
+    assert privet("policy", "adopt", "policy.toml", "--owner-key", "cara.key").code == 0
+    for signers, text in ((("cara",), owned("cara", '["fit"]')), (("anna", "bo"), owned("anna"))):
+        Path("next.toml").write_text(text)
+        asked = privet("policy", "statement", "next.toml", "--out", "statement.json")
+        assert asked.code == 0, asked.err
+        files = []
+        for name in signers:
+            signed = privet("key", "sign", "statement.json", "--key", f"{name}.key",
+                            "--out", f"{name}.json")
+            assert signed.code == 0 and 'owner = "St. Mary"' in signed.out, signed.err
+            files += ["--signed", f"{name}.json"]
+        if len(signers) > 1:
+            assert privet("policy", "adopt", "next.toml", *files[:2]).code == 2, "one is too few"
+        done = privet("policy", "adopt", "next.toml", *files)
+        assert done.code == 0, done.err
+        assert privet("policy", "show").out == text
+    again = privet("policy", "adopt", "policy.toml", "--signed", "cara.json")
+    assert again.code == 2 and "no signature on the statement" in again.err

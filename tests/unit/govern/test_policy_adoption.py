@@ -6,12 +6,14 @@ import pytest
 
 from privet.errors import InvalidInput, Refused
 from privet.govern.budget import Budget, Registry
-from privet.govern.ledger import Ledger, SigningKey, rotate_key
-from privet.govern.policy import Policy, adopt, adopt_organisation, sign
+from privet.govern.ledger import Ledger, Signature, SigningKey, rotate_key
+from privet.govern.policy import Policy, adopt, adopt_organisation, adoption, in_force
 from privet.govern.policy.adoption import ORGANISATION, adopted_organisation, organisation_digest
 from privet.govern.report import Organisation
 from privet.govern.steward import LedgerSteward
 from tests.unit.govern.policies import (
+    ANNA,
+    BO,
     PEOPLE,
     committed,
     ledger_with,
@@ -62,54 +64,155 @@ def test_last_adoption_counts(ledger):
     assert not asked(policy_of(), ledger).granted
 
 
-def test_signature_may_be_made_beforehand_but_only_by_the_ledgers_key(ledger):
-    text = text_of(epsilon_per_release="0.5")
-    with pytest.raises(Refused, match="not signed by the ledger's key"):
-        adopt(ledger, text, sign(text, SigningKey.generate()))
-    own = ledger.keyring.current(ledger.keys)
-    with pytest.raises(Refused, match="not signed"):
-        adopt(ledger, text, sign(text_of(), own))
-    adopt(ledger, text, sign(text, own))
-    assert Policy.from_ledger(ledger).text == text
+OWNER, NEXT, THIEF = (SigningKey.generate() for _ in range(3))
 
 
-@pytest.mark.parametrize("part", ["text", "digest", "signer", "signature", "all"])
-def test_adoption_that_does_not_verify_is_passed_over(ledger, part):
-    other = text_of(epsilon_per_release="99.0")
+def owned(owner=OWNER, **changes):
+    return f'owner_key = "{owner.public.hex()}"\n' + text_of(**changes)
+
+
+def written(ledger, wanted, key, **changes):
+    """An adoption that somebody wrote without asking `adopt`, signed by a key."""
+    made = adoption(ledger, wanted)
+    payload = {"text": wanted, "digest": Policy.parse(wanted).digest, "follows": made.follows,
+               "signer": key.id, "signature": key.sign(made.message).hex(), "approvals": []}
+    return ledger.append("policy.adopt", payload | changes)
+
+
+@pytest.mark.parametrize("changes", [
+    {"text": text_of(epsilon_per_release="98.0")}, {"digest": "0" * 64}, {"signer": THIEF.id},
+    {"signature": "zz"}, {"signature": None}, {"follows": 0}, {"follows": "1"}, {"text": None},
+    {"text": "owner = 1"},
+], ids=lambda changes: str(changes)[:30])
+def test_adoption_that_does_not_verify_is_passed_over(ledger, changes):
+    other = text_of(epsilon_per_release="0.5")
     own = ledger.keyring.current(ledger.keys)
-    thief = SigningKey.generate()
-    payload = {"text": other, "digest": Policy.parse(other).digest, "signer": own.id,
-               "signature": sign(other, own).hex()}
-    forged = {"text": text_of(epsilon_per_release="98.0"), "digest": "0" * 64, "signer": thief.id,
-              "signature": "zz", "all": ""}
-    if part == "all":
-        payload |= {"signer": thief.id, "signature": sign(other, thief).hex()}
-    else:
-        payload[part] = forged[part]
-    ledger.append("policy.adopt", payload)
+    entry = written(ledger, other, own, **changes)
+    written(ledger, other, THIEF)
     assert Policy.from_ledger(ledger) == policy_of()
+    assert in_force(ledger).passed_over[0][0] == entry.seq
+    written(ledger, other, own)
+    assert Policy.from_ledger(ledger).text == other, "the same, signed as it must be"
 
 
 def test_adoption_outlives_a_change_of_the_ledgers_key(ledger):
     old = ledger.keyring.current(ledger.keys)
     rotate_key(ledger)
     assert Policy.from_ledger(ledger) == policy_of()
-    text = text_of(epsilon_per_release="0.5")
-    with pytest.raises(Refused, match="not signed"):
-        adopt(ledger, text, sign(text, old))
-    # The old key's signature does not count behind the change, even if it was written there.
-    ledger.append("policy.adopt", {"text": text, "digest": Policy.parse(text).digest,
-                                   "signer": old.id, "signature": sign(text, old).hex()})
+    # The old key's signature does not count behind the change.
+    written(ledger, text_of(epsilon_per_release="0.5"), old)
     assert Policy.from_ledger(ledger) == policy_of()
 
 
-def test_redacted_policy_is_refused_until_another_is_adopted(ledger):
-    (entry,) = ledger.entries(kind="policy.adopt")
+def test_the_first_policy_pins_the_owner_whom_it_names(ledger):
+    with pytest.raises(Refused, match="not signed by key"):
+        adopt(ledger, owned())
+    with pytest.raises(Refused, match="not signed by key"):
+        adopt(ledger, owned(), owner=THIEF)
+    with pytest.raises(Refused, match="names an owner's key") as caught:
+        adopt(ledger, text_of(epsilon_per_release="0.5"), owner=OWNER)
+    assert OWNER.public.hex() in caught.value.remedy
+    adopt(ledger, owned(), owner=OWNER)
+    assert Policy.from_ledger(ledger).text == owned()
+
+
+@pytest.mark.parametrize("text", [
+    text_of(actions='["query"]'), owned(THIEF), owned(epsilon_per_release="0.5")
+], ids=["none", "own", "same"])
+def test_only_the_pinned_owner_is_followed(ledger, text):
+    adopt(ledger, owned(), owner=OWNER)
+    own = ledger.keyring.current(ledger.keys)
+    for owner in (None, THIEF):
+        with pytest.raises(Refused, match="owner's key") as caught:
+            adopt(ledger, text, owner=owner)
+        assert "--owner-key FILE" in caught.value.remedy
+    # Written by hand, with the ledger's key and with a stranger's: refused by name on reading.
+    entries = [written(ledger, text, key) for key in (own, THIEF)]
+    assert Policy.from_ledger(ledger).text == owned()
+    passed_over = dict(in_force(ledger).passed_over)
+    assert [entry.seq for entry in entries] == list(passed_over)
+    assert all(OWNER.id in why for why in passed_over.values())
+    adopt(ledger, text, owner=OWNER)
+    assert Policy.from_ledger(ledger).text == text
+
+
+def test_an_owner_hands_over_to_the_next(ledger):
+    adopt(ledger, owned(), owner=OWNER)
+    adopt(ledger, owned(NEXT), owner=OWNER)
+    with pytest.raises(Refused, match=NEXT.id):
+        adopt(ledger, owned(), owner=OWNER)
+    adopt(ledger, owned(), owner=NEXT)
+
+
+def test_no_old_signature_brings_an_old_policy_back(ledger):
+    first = adopt(ledger, owned(), owner=OWNER)
+    second = adopt(ledger, owned(epsilon_per_release="0.5"), owner=OWNER)
+    for old in (first, second):
+        ledger.append("policy.adopt", old.payload)
+        assert Policy.from_ledger(ledger).text == owned(epsilon_per_release="0.5")
+    assert len(in_force(ledger).passed_over) == 2
+
+
+def test_a_signature_is_good_for_one_ledger(ledger, tmp_path):
+    other = Ledger.open(tmp_path / "other.db")
+    made = Signature.by(OWNER, adoption(other, owned()))
+    with pytest.raises(Refused, match="not signed"):
+        adopt(ledger, owned(), signed=[made])
+    adopt(other, owned(), signed=[made])
+
+
+def test_two_approvers_stand_in_for_a_lost_key(ledger):
+    adopt(ledger, owned(), owner=OWNER)
+    new = owned(NEXT)
+    made = adoption(ledger, new)
+
+    def by(*keys):
+        return [Signature.by(key, made) for key in keys]
+
+    own = ledger.keyring.current(ledger.keys)
+    for signed in (by(ANNA), by(ANNA, ANNA), by(ANNA, THIEF), by(ANNA, own), by(NEXT, THIEF)):
+        with pytest.raises(Refused, match="nor by 2 approvers"):
+            adopt(ledger, new, signed=signed)
+    adopt(ledger, new, signed=by(ANNA, BO))
+    assert Policy.from_ledger(ledger).text == new
+    with pytest.raises(Refused, match="nor by 2 approvers"):
+        adopt(ledger, owned(THIEF), signed=by(ANNA, BO))  # they signed another text
+
+
+def test_approvers_do_not_stand_in_where_no_owner_is_pinned(ledger):
+    new = owned(NEXT)
+    made = adoption(ledger, new)
+    with pytest.raises(Refused, match="not signed by key"):
+        adopt(ledger, new, signed=[Signature.by(key, made) for key in (ANNA, BO)])
+
+
+def test_behind_a_redacted_policy_only_the_owner_before_it_is_followed(ledger):
+    adopt(ledger, owned(), owner=OWNER)
+    entry = adopt(ledger, owned(epsilon_per_release="0.5"), owner=OWNER)
     ledger.redact(entry.seq, "a mistake")
     with pytest.raises(Refused, match="redacted"):
         Policy.from_ledger(ledger)
-    adopt(ledger, text_of())
-    assert Policy.from_ledger(ledger) == policy_of()
+    with pytest.raises(Refused, match="owner's key"):
+        adopt(ledger, text_of())
+    written(ledger, text_of(), ledger.keyring.current(ledger.keys))
+    with pytest.raises(Refused, match="redacted"):
+        Policy.from_ledger(ledger)
+    adopt(ledger, owned(), owner=OWNER)
+    assert Policy.from_ledger(ledger).text == owned()
+
+
+def test_behind_a_redacted_first_policy_nothing_counts(ledger):
+    (entry,) = ledger.entries(kind="policy.adopt")
+    ledger.redact(entry.seq, "a mistake")
+    own = ledger.keyring.current(ledger.keys)
+    with pytest.raises(Refused, match="whom it named as its owner") as caught:
+        Policy.from_ledger(ledger)
+    assert "budget transfer" in caught.value.remedy
+    with pytest.raises(Refused, match="redacted"):
+        adopt(ledger, text_of())
+    written(ledger, text_of(), own)
+    with pytest.raises(Refused, match="redacted"):
+        Policy.from_ledger(ledger)
 
 
 def test_policy_for_another_ledger_and_approver_with_the_ledgers_key(ledger):
@@ -119,13 +222,15 @@ def test_policy_for_another_ledger_and_approver_with_the_ledgers_key(ledger):
     own = ledger.keyring.current(ledger.keys).public.hex()
     with pytest.raises(Refused, match="the ledger's own key"):
         adopt(ledger, text_of(PEOPLE + f'"Owner" = "{own}"\n'))
+    with pytest.raises(Refused, match="the owner has the ledger's own key"):
+        adopt(ledger, f'owner_key = "{own}"\n' + text_of())
 
 
 def test_nothing_is_adopted_that_is_no_policy(ledger):
     with pytest.raises(InvalidInput):
         adopt(ledger, "owner = 1")
     with pytest.raises(InvalidInput):
-        sign("owner = 1", SigningKey.generate())
+        adoption(ledger, "owner = 1")
 
 
 def test_spent_of_a_purpose_is_added_up_over_relatives(ledger):
@@ -214,7 +319,7 @@ def test_an_organisation_file_counts_once_the_ledgers_key_signed_it(ledger):
 def test_the_owners_key_signs_where_the_policy_names_it(ledger):
     before = adopt_organisation(ledger, FILE)
     owner, thief = SigningKey.generate(), SigningKey.generate()
-    adopt(ledger, f'owner_key = "{owner.public.hex()}"\n' + text_of())
+    adopt(ledger, f'owner_key = "{owner.public.hex()}"\n' + text_of(), owner=owner)
     assert adopted_organisation(ledger).seq == before.seq, "it was not asked for then"
     for key in (None, thief):
         with pytest.raises(Refused, match="owner's key") as caught:

@@ -8,9 +8,10 @@ their own (`request`, `approve`, `deny`, `revoke`); `page` shows a request to th
 from __future__ import annotations
 
 from privet.govern.policy.acts import Act
-from privet.govern.policy.adoption import adopt, adopt_organisation, sign
+from privet.govern.policy.adoption import adopt, adopt_organisation, adoption
 from privet.govern.policy.approvals import Pending, approve, deny, pending, request, revoke
 from privet.govern.policy.facts import Facts
+from privet.govern.policy.force import Adoption, in_force
 from privet.govern.policy.job import job_digest
 from privet.govern.policy.page import page
 from privet.govern.policy.policy import Policy, evaluate
@@ -21,6 +22,7 @@ from privet.govern.policy.terms import Approver, Purpose, Terms
 __all__ = [
     "RULES",
     "Act",
+    "Adoption",
     "Approver",
     "Facts",
     "Pending",
@@ -29,14 +31,15 @@ __all__ = [
     "Terms",
     "adopt",
     "adopt_organisation",
+    "adoption",
     "approve",
     "deny",
     "evaluate",
+    "in_force",
     "job_digest",
     "page",
     "pending",
     "request",
     "revoke",
-    "sign",
     "signers",
 ]

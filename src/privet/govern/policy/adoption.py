@@ -6,7 +6,7 @@ Two texts are adopted: the policy, which decides, and the organisation file, whi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,20 @@ from privet.govern.ledger.canonical import framed
 from privet.govern.ledger.keys import SigningKey, signed_by
 from privet.govern.ledger.reading import load_keys
 from privet.govern.ledger.records import Entry, key_id
+from privet.govern.ledger.statements import Signature
+from privet.govern.ledger.succession import Keys
 from privet.govern.policy.acts import raw
+from privet.govern.policy.force import (
+    ADOPT,
+    ADOPTED,
+    Adoption,
+    adopted_text,
+    digest_of,
+    in_force,
+    lost,
+    problem,
+    signs,
+)
 from privet.govern.policy.parse import normal, parse
 from privet.govern.policy.terms import Content
 
@@ -23,8 +36,6 @@ if TYPE_CHECKING:
     from privet.govern.ledger.ledger import Ledger
     from privet.govern.ledger.writing import Transaction
 
-ADOPTED = "policy.adopt"
-ADOPT = "privet policy adopt policy.toml"
 ADOPT_ORGANISATION = "privet report adopt organisation.toml"
 
 
@@ -53,46 +64,85 @@ class Kind:
         return framed(self.frame, normal(source))
 
 
-POLICY = Kind(ADOPTED, b"privet policy 1", "policy", ADOPT)
 ORGANISATION = Kind("organisation.adopt", b"privet organisation 1", "organisation file",
                     ADOPT_ORGANISATION)  # fmt: skip
 
 
-def digest_of(source: str) -> str:
-    """SHA-256 of a policy's text, as 64 hex digits."""
-    return POLICY.digest(source)
-
-
-def sign(policy_text: str, key: SigningKey) -> bytes:
-    """The owner's signature on the text of a policy: 64 bytes, Ed25519.
+def adoption(ledger: Ledger, policy_text: str) -> Adoption:
+    """What the owner of a policy signs, so that it follows the one in force.
 
     Raises:
         InvalidInput: the text is no policy.
     """
     parse(policy_text)
-    return key.sign(POLICY.message(policy_text))
+    return Adoption(ledger=ledger.identity, follows=in_force(ledger).follows, text=policy_text)
 
 
-def adopt(ledger: Ledger, policy_text: str, signature: bytes | None = None) -> Entry:
+def adopt(
+    ledger: Ledger,
+    policy_text: str,
+    *,
+    owner: SigningKey | None = None,
+    signed: Sequence[Signature] = (),
+) -> Entry:
     """Make a policy the one that counts, from this entry on.
 
     Args:
         ledger: the ledger of the data's owner.
         policy_text: the file's text.
-        signature: what `sign` gave for the ledger's key; by default the ledger's key file signs.
+        owner: the key of the owner whom the policy in force names, or, where it names none, the
+            new policy. Where neither does, the ledger's key file signs.
+        signed: signatures on `adoption`, made elsewhere: the owner's, or those of two approvers
+            of the policy in force, where the owner's key is lost.
 
     Raises:
         InvalidInput: the text is no policy.
-        Refused: the signature is not by the ledger's key; the policy is for another ledger;
-            an approver has the ledger's own key, which signs whatever anyone runs.
+        Refused: it is not signed by whom it must be; the policy is for another ledger; an
+            approver or the owner has the ledger's own key, which signs whatever anyone runs.
     """
     content = parse(policy_text)
     if content.ledger not in (None, ledger.identity):
         raise Refused("the policy is for another ledger", value=content.ledger,
                       bound=ledger.identity,
                       remedy=f'ledger = "{ledger.identity}"')  # fmt: skip
-    return _adopt(ledger, POLICY, policy_text, signature,
-                  first=lambda transaction: _check_people(content, transaction))  # fmt: skip
+
+    def work(transaction: Transaction) -> Entry:
+        keys = transaction.tip.keys
+        _check_people(content, keys)
+        state = in_force(ledger)
+        if state.lost and state.owner is None:
+            raise lost(state)
+        made = Adoption(ledger=ledger.identity, follows=state.follows, text=policy_text)
+        by = signs(state, content, keys)
+        if by == keys.current:
+            if owner is not None:
+                raise Refused("neither the policy nor the one before it names an owner's key",
+                              bound="the owner's public key in the policy",
+                              remedy=f'owner_key = "{owner.public.hex()}"')  # fmt: skip
+            own: Signature | None = Signature.by(ledger.keyring.current(keys), made)
+        else:
+            own = next((each for each in (*_by(owner, made), *signed) if each.public == by), None)
+        payload = {
+            "digest": digest_of(policy_text),
+            "text": normal(policy_text),
+            "follows": made.follows,
+            "signer": key_id(by) if own else "",
+            "signature": own.signature.hex() if own else "",
+            "approvals": [{"public": each.public.hex(), "signature": each.signature.hex()}
+                          for each in signed if each.public != by],
+        }  # fmt: skip
+        wrong = problem(ledger.identity, state, keys, payload)
+        if wrong is not None:
+            raise Refused(f"the policy does not count: {wrong}",
+                          value=None if owner is None else owner.id, bound=f"key {key_id(by)}",
+                          remedy=f"{ADOPT} --owner-key FILE")  # fmt: skip
+        return transaction.append(ADOPTED, payload)
+
+    return ledger.atomically(work)
+
+
+def _by(owner: SigningKey | None, made: Adoption) -> tuple[Signature, ...]:
+    return () if owner is None else (Signature.by(owner, made),)
 
 
 def adopt_organisation(ledger: Ledger, source: str, owner: SigningKey | None = None) -> Entry:
@@ -114,7 +164,7 @@ def adopt_organisation(ledger: Ledger, source: str, owner: SigningKey | None = N
     signed = {} if owner is None else {
         "owner_key": owner.id, "owner_signature": owner.sign(ORGANISATION.message(source)).hex()
     }  # fmt: skip
-    return _adopt(ledger, ORGANISATION, source, more=signed)
+    return _adopt(ledger, ORGANISATION, source, signed)
 
 
 @dataclass(frozen=True)
@@ -135,7 +185,7 @@ def adopted_organisation(ledger: Ledger) -> Adopted | None:
     for entry in reversed(list(ledger.entries(kind=ORGANISATION.entry))):
         if entry.payload is None:
             return Adopted(entry.seq, None)
-        signed = holds(ledger, entry, entry.payload, ORGANISATION)
+        signed = _holds(ledger, entry, entry.payload, ORGANISATION)
         if signed and _owner_agreed(ledger, entry, entry.payload):
             return Adopted(entry.seq, str(entry.payload["text"]))
     return None
@@ -147,33 +197,7 @@ def organisation_digest(ledger: Ledger) -> str | None:
     return None if found is None or found.text is None else ORGANISATION.digest(found.text)
 
 
-def adopted_text(ledger: Ledger, *, before: int | None = None) -> str | None:
-    """The text of the last policy whose signature verifies by the key that the ledger had then.
-
-    Args:
-        before: only what was adopted before this entry counts.
-
-    Raises:
-        Refused: a later adoption was redacted, so that nobody can say what it was.
-    """
-    for entry in reversed(list(ledger.entries(kind=ADOPTED))):
-        if before is not None and entry.seq >= before:
-            continue
-        if entry.payload is None:
-            raise Refused(f"the text of the policy that entry {entry.seq} adopted is redacted",
-                          remedy=ADOPT)  # fmt: skip
-        if holds(ledger, entry, entry.payload):
-            return str(entry.payload["text"])
-    return None
-
-
-def adopted_digest(ledger: Ledger) -> str | None:
-    """The digest of the adopted policy, computed from its text."""
-    found = adopted_text(ledger)
-    return None if found is None else digest_of(found)
-
-
-def holds(ledger: Ledger, entry: Entry, payload: dict[str, Any], kind: Kind = POLICY) -> bool:
+def _holds(ledger: Ledger, entry: Entry, payload: dict[str, Any], kind: Kind) -> bool:
     """True if the key that the ledger had at an adoption signed its text."""
     with ledger.reading() as connection:
         owner = load_keys(connection, ledger.identity, before=entry.seq).current or b""
@@ -184,44 +208,34 @@ def holds(ledger: Ledger, entry: Entry, payload: dict[str, Any], kind: Kind = PO
     return named and signed_by(owner, raw(payload.get("signature")), kind.message(source))
 
 
-def _adopt(
-    ledger: Ledger,
-    kind: Kind,
-    source: str,
-    signature: bytes | None = None,
-    *,
-    first: Callable[[Transaction], None] = lambda _: None,
-    more: dict[str, Any] | None = None,
-) -> Entry:
-    """Write the entry that adopts a text, signed by the ledger's key; `first` may refuse it."""
+def _adopt(ledger: Ledger, kind: Kind, source: str, more: dict[str, Any]) -> Entry:
+    """Write the entry that adopts a text, signed by the ledger's key."""
 
     def work(transaction: Transaction) -> Entry:
-        first(transaction)
-        keys, message = transaction.tip.keys, kind.message(source)
-        made = signature or ledger.keyring.current(keys).sign(message)
-        if not signed_by(keys.current or b"", made, message):
-            raise Refused(f"the {kind.what} is not signed by the ledger's key",
-                          bound=f"a signature by key {keys.current_id}",
-                          remedy=kind.remedy)  # fmt: skip
+        keys = transaction.tip.keys
+        made = ledger.keyring.current(keys).sign(kind.message(source))
         return transaction.append(kind.entry, {
             "digest": kind.digest(source),
             "text": normal(source),
             "signer": keys.current_id,
             "signature": made.hex(),
-            **(more or {}),
+            **more,
         })
 
     return ledger.atomically(work)
 
 
-def _check_people(content: Content, transaction: Transaction) -> None:
-    """Nobody may approve with the key that signs whatever anyone runs."""
-    for approver in content.approvers:
-        if approver.public in transaction.tip.keys.known.values():
-            raise Refused(f"approver {approver.name!r} has the ledger's own key, which signs "
-                          "every run", bound="a key of the approver's own",
-                          remedy='[approvers]\n         "NAME" = "..."   # another public key'
-                          )  # fmt: skip
+def _check_people(content: Content, keys: Keys) -> None:
+    """Nobody may approve, or own, with the key that signs whatever anyone runs."""
+    people = [(f"approver {person.name!r}", person.public) for person in content.approvers]
+    people += [("the owner", content.owner_key)] if content.owner_key else []
+    for who, public in people:
+        if public in keys.known.values():
+            line = '[approvers]\n         "NAME" = "..."'
+            line = 'owner_key = "..."' if who == "the owner" else line
+            raise Refused(f"{who} has the ledger's own key, which signs every run",
+                          bound="a key of one's own",
+                          remedy=f"{line}   # another public key")  # fmt: skip
 
 
 def _owner_key(ledger: Ledger, *, before: int | None = None) -> bytes | None:

@@ -18,7 +18,7 @@ from privet.govern.ledger.canonical import framed
 from privet.govern.ledger.keys import signed_by
 from privet.govern.ledger.records import key_id
 from privet.govern.policy.acts import VERBS, Act, instant, raw
-from privet.govern.policy.adoption import adopted_digest
+from privet.govern.policy.force import adopted_digest
 from privet.govern.policy.job import job_digest
 from privet.govern.policy.parse import same_person
 from privet.govern.policy.terms import REPORTED, Terms

@@ -15,9 +15,9 @@ from privet.govern.budget.filters import epsilon_of
 from privet.govern.ledger.records import Entry
 from privet.govern.policy import rules, schemas, words
 from privet.govern.policy.acts import expiry
-from privet.govern.policy.adoption import ADOPT
 from privet.govern.policy.approvals import REQUESTED, case_of, may_approve
 from privet.govern.policy.facts import data_sets, in_version, spent_on
+from privet.govern.policy.force import ADOPT
 from privet.govern.policy.policy import Policy
 from privet.govern.policy.rules import Case, Rule
 from privet.govern.policy.terms import Terms

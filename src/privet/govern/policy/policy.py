@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from privet.claims import Decision, Request
 from privet.errors import InvalidInput, Refused
 from privet.govern.policy.acts import Act, instant
-from privet.govern.policy.adoption import ADOPT, adopted_digest, adopted_text, digest_of
 from privet.govern.policy.facts import Facts, collect
+from privet.govern.policy.force import ADOPT, adopted_digest, adopted_text, digest_of
 from privet.govern.policy.parse import heading, normal, parse
 from privet.govern.policy.rules import RULES, Case, no, valid_grants
 from privet.govern.policy.terms import Approver, Content, Terms
@@ -30,8 +30,8 @@ class Policy:
 
     Formal guarantees:
         - `decide` reads the ledger's entries, the request and this text; no data.
-        - It grants only under the very text that the ledger has adopted last, with a signature
-          by the key that the ledger had at that time.
+        - It grants only under the very text that is in force: once a policy names its owner's
+          key, another follows it only if that key signed it, or two of its approvers.
         - Whoever can write to the ledger under any name can ask under any name: that the person
           who asks does not approve is shown by keys (the approver's always, the requester's
           where requests are signed).
@@ -75,8 +75,8 @@ class Policy:
     def from_ledger(cls, ledger: Ledger) -> Policy | None:
         """The policy that a ledger has adopted last; None if it has adopted none.
 
-        Adoptions whose signature does not verify by the key of the ledger's owner at that time
-        do not count.
+        Adoptions that are not signed by whom the policy before them asks for do not count; see
+        `privet.govern.policy.force`.
 
         Raises:
             Refused: the text was redacted.

@@ -13,8 +13,8 @@ from privet.claims import Decision, Request
 from privet.govern.budget.filters import epsilon_of
 from privet.govern.ledger.records import key_id
 from privet.govern.policy.acts import Act, expiry, standing
-from privet.govern.policy.adoption import ADOPT
 from privet.govern.policy.facts import Facts
+from privet.govern.policy.force import ADOPT
 from privet.govern.policy.job import delta_of, job_digest, protections_of
 from privet.govern.policy.parse import heading, same_person, toml_key
 from privet.govern.policy.terms import WRITTEN, Approver, Terms

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from privet.govern.ledger.keys import signed_by
 from privet.govern.ledger.records import key_id
 from privet.govern.policy.acts import VERBS, Act, statement
-from privet.govern.policy.adoption import ADOPTED, holds
 from privet.govern.policy.facts import act_of
-from privet.govern.policy.policy import Policy
+from privet.govern.policy.force import State, states
+from privet.govern.policy.terms import Content
 
 if TYPE_CHECKING:
     from privet.govern.ledger.ledger import Ledger
@@ -24,25 +24,21 @@ def signers(ledger: Ledger) -> dict[int, str]:
     and whose signature on it verifies. Whether an approval counted is another question: it also
     depends on the job, on who asked and on the time.
     """
-    kinds = (ADOPTED, *(_PREFIX + verb for verb in VERBS))
-    entries = [entry for kind in kinds for entry in ledger.entries(kind=kind)]
-    policy: Policy | None = None
-    found: dict[int, str] = {}
+    entries = [entry for verb in VERBS for entry in ledger.entries(kind=_PREFIX + verb)]
+    known = list(states(ledger))
+    state, found = State(), dict[int, str]()
     for entry in sorted(entries, key=lambda entry: entry.seq):
-        payload = entry.payload
-        if entry.kind == ADOPTED:
-            if payload is None:
-                policy = None  # nobody can say what was in force
-            elif holds(ledger, entry, payload):
-                policy = Policy.parse(str(payload["text"]))
-        elif payload is not None and policy is not None:
-            act = act_of(entry, entry.kind.removeprefix(_PREFIX), payload)
-            name = _signer(policy, ledger.identity, act)
+        while known and known[0][0] < entry.seq:
+            state = known.pop(0)[1]
+        # Behind a redacted adoption nobody can say what was in force.
+        if entry.payload is not None and state.current is not None and not state.lost:
+            act = act_of(entry, entry.kind.removeprefix(_PREFIX), entry.payload)
+            name = _signer(state.current.content, ledger.identity, act)
             found |= {entry.seq: name} if name else {}
     return found
 
 
-def _signer(policy: Policy, ledger: str, act: Act) -> str | None:
+def _signer(policy: Content, ledger: str, act: Act) -> str | None:
     message = statement(ledger, act.verb, act.job, act.of, act.expires, act.reason)
     for person in policy.approvers:
         if key_id(person.public) == act.signer and signed_by(person.public, act.signature, message):

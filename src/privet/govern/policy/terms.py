@@ -92,7 +92,8 @@ class Content:
 
     Attributes:
         owner: who answers for the data.
-        owner_key: raw Ed25519 public key (32 bytes) that signs the organisation file, too.
+        owner_key: raw Ed25519 public key (32 bytes) that signs the policy that follows this one,
+            and the organisation file.
         ledger: identity of the only ledger that it is valid with; None for any.
         approvers: everybody who may approve something.
         default: the terms of data sets that have none of their own; None allows nothing there.
