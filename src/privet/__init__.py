@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from privet.estimators.comparison import compare
     from privet.estimators.perturbing import perturb
+    from privet.estimators.query import query
     from privet.protect import LocallyPrivate, Plain, Private
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "load",
     "local",
     "perturb",
+    "query",
     "read",
     "save",
 ]
@@ -75,6 +77,7 @@ _HOMES = {
     "compare": "privet.estimators.comparison",
     "load": "privet.estimators",
     "perturb": "privet.estimators.perturbing",
+    "query": "privet.estimators.query",
     "read": "privet.data",
     "save": "privet.estimators",
 }

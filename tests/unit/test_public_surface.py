@@ -29,6 +29,7 @@ PUBLIC = [
     "load",
     "local",
     "perturb",
+    "query",
     "read",
     "save",
 ]
@@ -39,6 +40,7 @@ HEAVY = (
     "duckdb",
     "pandas",
     "polars",
+    "sqlglot",
     "pyarrow",
     "rich",
     "jinja2",
