@@ -18,10 +18,13 @@ from privet.govern.budget import (
     export_budget,
     rebuild_totals,
     recount,
+    totals,
 )
 from privet.govern.budget.charges import RUNS
 from privet.govern.budget.totals import BEFORE_EPSILON, COLUMNS, Rows
 from privet.govern.ledger import Ledger, verify
+from privet.govern.ledger.canonical import commitment
+from privet.govern.ledger.records import chain_hash
 from privet.govern.policy.facts import data_sets, spent_on
 from privet.govern.steward import LedgerSteward
 from tests.unit.govern.budgets_helpers import COST, claim, fit, registered
@@ -377,3 +380,64 @@ def test_amounts_that_are_none_are_not_read(ledger, path):
     assert Rows(((*row[:-1], b"0"),), ()).digest is None
     assert Rows((row,), (("t", "4"),)).digest is None
     assert Rows((row,), ()).digest != Rows((), (row,)).digest
+
+
+# A hand on the entries as well
+
+
+def forged(path, seq):
+    """Have an entry vouch for other tables, with all its hashes, but for the signature."""
+    ledger = Ledger.open(path)
+    entry = ledger.get(seq)
+    with ledger.reading() as connection:
+        digest = totals.stored(connection).digest
+    text = entry.text.replace(entry.payload["totals"], digest)
+    committed = commitment(entry.salt, text.encode())
+    chain = chain_hash(ledger.identity, seq, entry.time, entry.kind, entry.key, entry.prev,
+                       committed)  # fmt: skip
+    ledger.close()
+    sql(path, "UPDATE payloads SET text = ? WHERE seq = ?", text, seq)
+    sql(path, "UPDATE entries SET commitment = ?, chain = ? WHERE seq = ?", committed, chain, seq)
+
+
+@pytest.mark.parametrize("noted", [0, 1, 70])
+@pytest.mark.parametrize("how", ["forged", "hidden", "hidden but for its hash", "cut out"])
+@pytest.mark.parametrize("fresh", [False, True])
+def test_entries_that_were_changed_vouch_for_nothing(ledger, path, how, noted, fresh):
+    before = {table: rows(path, table) for table in TABLES}
+    run(LedgerSteward(ledger), epsilon=1.0, end="open")
+    newest = ledger.head().size
+    for number in range(noted):
+        ledger.append("note", {"number": number})
+    ledger.close()
+    for table, found in before.items():
+        put(path, table, found)
+    if how == "forged":
+        forged(path, newest)
+    elif how == "cut out":
+        for table in ("entries", "payloads"):
+            sql(path, f"DELETE FROM {table} WHERE seq = ?", newest)
+    else:
+        sql(path, "UPDATE entries SET kind = 'note' WHERE seq = ?", newest)
+    if how == "hidden but for its hash":
+        entry = ledger.get(newest)
+        chain = chain_hash(ledger.identity, newest, entry.time, "note", entry.key, entry.prev,
+                           entry.commitment)  # fmt: skip
+        ledger.close()
+        sql(path, "UPDATE entries SET chain = ? WHERE seq = ?", chain, newest)
+    if how == "cut out" and not noted:
+        return  # an older copy of the whole ledger: `heads` finds it
+    used = Ledger.open(path) if fresh else ledger
+    steward, name = LedgerSteward(used), fit("patients", claim(0.1), purpose="care")
+    with pytest.raises(Refused, match="the ledger was altered"):
+        steward.reserve(name)
+    assert not verify(used).ok
+
+
+def test_a_long_time_without_runs_is_looked_through(ledger):
+    for number in range(100):
+        ledger.append("note", {"number": number})
+    usable(ledger)
+    with ledger.transaction() as work:
+        everything = work.back_to(("none",))
+    assert [entry.seq for entry in everything] == list(range(work.tip.seq, 0, -1))

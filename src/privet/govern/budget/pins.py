@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from privet.errors import InvalidInput, Refused
 from privet.govern.budget.amounts import Amount
 from privet.govern.budget.filters import Budget
-from privet.govern.budget.recount import current
+from privet.govern.budget.recount import held
 from privet.govern.budget.relatives import existing
 from privet.govern.budget.sets import ADOPT, WHOLE, DataSet, View, advance
 from privet.govern.budget.transfer import check_movable
@@ -179,7 +179,7 @@ def adopt(
                 if data_set.owner_key else "the ledger's own key: it was registered without one",
                 remedy="--owner-key FILE" if data_set.owner_key else None,
             )
-        used = current(transaction.connection).totals
+        used = held(transaction).totals
         gone = _lost(data_set, lost)
         check_movable(view, used, data_set, gone)
         payload = {

@@ -5,12 +5,14 @@ Formal guarantees:
       in a ledger begun before entries did so, if they are what all entries add up to. So whoever
       lacks the signing key cannot change, delete, insert or roll back a row of theirs: the next
       decision is refused. What checks and what decides reads the rows once.
-    - Not claimed: that the entries themselves are as they were signed. `privet ledger verify` says.
+    - `held`, by which budget is granted and moved, also checks that this entry and all after it
+      are those that were signed. `current`, which shows, does not; and where all entries are
+      added up, neither does. `privet ledger verify` says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -30,7 +32,7 @@ from privet.govern.budget.charges import (
 )
 from privet.govern.budget.sets import WHOLE, View, advance, entries_of
 from privet.govern.budget.totals import REBUILD, Rows, State, Totals
-from privet.govern.ledger import Entry
+from privet.govern.ledger import Entry, Transaction
 from privet.govern.ledger.reading import existing
 from privet.govern.ledger.succession import REDACTED
 from privet.govern.ledger.tables import ENTRIES
@@ -71,13 +73,28 @@ class Recount:
     redacted: tuple[str, ...]
 
 
+def held(transaction: Transaction) -> State:
+    """The cached totals, checked, before the next entry is written.
+
+    Raises:
+        Refused: they are not what the entries vouch for, or these are not those that were signed.
+    """
+    later = transaction.back_to(RUNS)
+    newest = later.pop() if later and later[-1].kind in RUNS else None
+    return _believed(transaction.connection, _voucher(newest, later))
+
+
 def current(connection: sa.Connection) -> State:
     """The cached totals, checked, as this connection sees them.
 
     Raises:
         Refused: they are not what the entries vouch for.
     """
-    found, voucher = totals.stored(connection), vouched(connection)
+    return _believed(connection, vouched(connection))
+
+
+def _believed(connection: sa.Connection, voucher: Voucher) -> State:
+    found = totals.stored(connection)
     if not voucher.seq and not found.totals and not found.live:
         return State(kept=found.columns == totals.COLUMNS)
     if voucher.digest is not None:
@@ -98,15 +115,21 @@ def current(connection: sa.Connection) -> State:
 def vouched(connection: sa.Connection) -> Voucher:
     """What the newest entry of a run vouches for; without any run, that there is nothing."""
     seqs = [seq for seq in connection.execute(_NEWEST).scalars() if seq is not None]
-    if not seqs:
+    newest = existing(connection, max(seqs)) if seqs else None
+    later = entries_of(connection, (REDACTED,), newest.seq) if newest and newest.redacted else ()
+    return _voucher(newest, later)
+
+
+def _voucher(newest: Entry | None, later: Iterable[Entry]) -> Voucher:
+    """What the newest entry of a run says, or, if it was redacted, the entry that did so."""
+    if newest is None:
         return Voucher(0, State().rows.digest)
-    entry = existing(connection, max(seqs))
-    payload = entry.payload
+    payload = newest.payload
     if payload is None:
-        payload = next((other.payload for other in entries_of(connection, (REDACTED,), entry.seq)
-                        if other.payload and other.payload["entry"] == entry.seq), None) or {}
+        payload = next((other.payload for other in later if other.kind == REDACTED
+                        and other.payload and other.payload["entry"] == newest.seq), None) or {}
     digest = payload.get("totals")
-    return Voucher(entry.seq, digest if isinstance(digest, str) else None)
+    return Voucher(newest.seq, digest if isinstance(digest, str) else None)
 
 
 def recounted(connection: sa.Connection) -> Recount:

@@ -24,7 +24,7 @@ from privet.govern.budget.charges import (
     settled,
     spend_of,
 )
-from privet.govern.budget.recount import current
+from privet.govern.budget.recount import current, held
 from privet.govern.budget.sets import WHOLE, View, advance
 from privet.govern.budget.totals import State, Totals
 from privet.govern.ledger import Entry, Ledger, Transaction
@@ -77,16 +77,16 @@ def reserve(
         plan = spend
         if now.sets != view.sets:
             plan = charges_of(now, spend.name, guarantee, spend.purpose)
-        held = current(transaction.connection)
-        check(now, held.totals, plan)
-        agreed = list(approvals(transaction, held.totals))
-        live = {**held.live, payload["token"]: transaction.place().seq}
-        after = State(plus(held.totals, plan), live)
+        before = held(transaction)
+        check(now, before.totals, plan)
+        agreed = list(approvals(transaction, before.totals))
+        live = {**before.live, payload["token"]: transaction.place().seq}
+        after = State(plus(before.totals, plan), live)
         return transaction.append(RESERVE, {
             **payload,
             "approvals": agreed,
             "charges": {holder: amount.to_json() for holder, amount in plan.charges.items()},
-            "totals": totals.write(transaction.connection, held, after),
+            "totals": totals.write(transaction.connection, before, after),
         })
 
     return ledger.atomically(work)
@@ -103,14 +103,14 @@ def settle(
     """
 
     def work(transaction: Transaction) -> Entry:
-        held = current(transaction.connection)
-        seq = _open(held, token)
+        before = held(transaction)
+        seq = _open(before, token)
         plan = spend_of(existing(transaction.connection, seq))
-        live = {other: at for other, at in held.live.items() if other != token}
-        after = State(settled(held.totals, plan, kind), live)
+        live = {other: at for other, at in before.live.items() if other != token}
+        after = State(settled(before.totals, plan, kind), live)
         return transaction.append(kind, {
             "reserve": seq, "token": token, **payload,
-            "totals": totals.write(transaction.connection, held, after),
+            "totals": totals.write(transaction.connection, before, after),
         })
 
     return ledger.atomically(work)
@@ -126,11 +126,11 @@ def reserved(ledger: Ledger, token: str) -> Entry:
         return existing(connection, _open(current(connection), token))
 
 
-def _open(held: State, token: str) -> int:
-    if token not in held.live:
+def _open(found: State, token: str) -> int:
+    if token not in found.live:
         raise Refused(
             "no reservation is open under this token: it was settled already, or made in "
             "another ledger",
             remedy="one reservation, one commit",
         )
-    return held.live[token]
+    return found.live[token]

@@ -13,7 +13,7 @@ from privet.errors import InvalidInput, OutOfBudget, Refused
 from privet.govern.budget import totals
 from privet.govern.budget.amounts import Amount, exact
 from privet.govern.budget.balance import left_of
-from privet.govern.budget.recount import current
+from privet.govern.budget.recount import held
 from privet.govern.budget.relatives import existing
 from privet.govern.budget.sets import (
     IN,
@@ -62,7 +62,7 @@ def export_budget(
     def work(transaction: Transaction) -> Entry:
         view = advance(View(), transaction.connection)
         data_set = existing(view, name)
-        used = current(transaction.connection).totals
+        used = held(transaction).totals
         moved = {
             purpose: left_of(view, used, name, purpose).part(part) for purpose in data_set.limits
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from privet.errors import Refused
 from privet.govern.ledger import merkle
 from privet.govern.ledger.canonical import SALT_BYTES, commitment
 from privet.govern.ledger.keys import SigningKey, signed_by
-from privet.govern.ledger.reading import broken, load_entry, load_keys, node_reader
+from privet.govern.ledger.reading import broken, entry_of, load_entry, load_keys, node_reader
 from privet.govern.ledger.records import (
     FIRST_LINK,
     Entry,
@@ -25,8 +25,16 @@ from privet.govern.ledger.records import (
     link_hash,
 )
 from privet.govern.ledger.succession import Keys, Place, follow, signer
-from privet.govern.ledger.tables import ENTRIES, PAYLOADS
+from privet.govern.ledger.tables import COLUMNS, ENTRIES, PAYLOADS, WITH_PAYLOAD
 
+_FEW = 32
+_BACK = (
+    sa.select(*COLUMNS)
+    .select_from(WITH_PAYLOAD)
+    .where(ENTRIES.c.seq <= sa.bindparam("upto"))
+    .order_by(ENTRIES.c.seq.desc())
+    .limit(_FEW)
+)
 _LAST = (
     sa.select(ENTRIES.c.seq, ENTRIES.c.chain, ENTRIES.c.signature)
     .order_by(ENTRIES.c.seq.desc())
@@ -137,6 +145,37 @@ class Transaction:
     def place(self) -> Place:
         """Where the next entry will stand."""
         return Place(self._ledger, self.tip.seq + 1, self.tip.link)
+
+    def back_to(self, kinds: Collection[str]) -> list[Entry]:
+        """The newest entries, newest first, down to one of these kinds, or to the first of all.
+
+        Each is checked to be the one that the head fixes: whoever has no key cannot have changed
+        it, also its kind, or taken one out from among them.
+
+        Raises:
+            Refused: somebody without the key has done so.
+        """
+        found: list[Entry] = []
+        link, seq = self.tip.link, self.tip.seq
+        while seq > 0:
+            rows = self.connection.execute(_BACK, {"upto": seq}).all()
+            for row in rows:
+                entry = entry_of(row)
+                if entry.seq != seq or self._link(entry) != link:
+                    raise broken(seq, "is not the one that was signed")
+                found.append(entry)
+                if entry.kind in kinds:
+                    return found
+                link, seq = entry.prev, seq - 1
+            if not rows:
+                raise broken(seq, "is missing")
+        return found
+
+    def _link(self, entry: Entry) -> bytes:
+        """What the entry after this one must name, by the fields that stand here."""
+        chain = chain_hash(self._ledger, entry.seq, entry.time, entry.kind, entry.key, entry.prev,
+                           entry.commitment)
+        return link_hash(chain, entry.signature)
 
     def append_own(
         self, kind: str, payload: dict[str, Any], key: SigningKey | None = None
