@@ -6,6 +6,7 @@ the browser; `tests/golden/test_page_recomputes.py` holds the two and dp-account
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -30,6 +31,12 @@ SHARE = 0.01
 """and at most this part of itself."""
 FLOOR = 2e-13
 """What accountants in double precision may lose of delta."""
+_NOISE = (1e-3, 1e6)
+"""Noise multipliers that are added up here,"""
+_SAMPLED = 0.04
+"""and the least one on samples: below it, the accountant's grid outgrows the memory."""
+_MOST_MU = 30.0
+_MOST_SAMPLED = 10**8
 _MECHANISM, _ON_GRID = "mechanism", "noise on a grid"
 _INDEPENDENT = {Gaussian: "every-unit", PoissonGaussian: "poisson"}
 _ELSEWHERE = "it is about who computes or sees updates, not about what the result reveals"
@@ -190,6 +197,8 @@ def _of_releases(claim: DPGuarantee) -> Answer:
         return said(UNKNOWN, "the batches of a release are not independent draws of each unit")
     if not events:
         return said(UNKNOWN, "it names no releases")
+    if not all(_NOISE[0] <= event.noise_multiplier <= _NOISE[1] for event in events):
+        return said(UNKNOWN, "the noise of a release is beyond the numbers here")
     if parts and _MECHANISM not in parts:
         return said(UNKNOWN, "its delta is split, and no part is that of the releases")
     if share == 0 and others:
@@ -202,16 +211,27 @@ def _of_releases(claim: DPGuarantee) -> Answer:
 def _judged(
     claim: DPGuarantee, share: float, others: Sequence[str], said: Callable[..., Answer]
 ) -> Answer:
-    from privet.dp.accounting import epsilon_for
+    from privet.dp.accounting import epsilon_for, gaussian_delta
 
     allowed = claim.epsilon + min(TOLERANCE, SHARE * claim.epsilon)
+    # Even if all of delta were that of these releases, and nothing were lost to rounding.
+    most = min((claim.delta if others else share) + FLOOR, 0.999999)
+    more = "the releases that it names spend more than it claims"
+    sampled = [event for event in claim.events if getattr(event, "rate", 1) < 1]
+    mu = math.sqrt(sum(event.count / event.noise_multiplier**2 for event in claim.events
+                       if event not in sampled)) * (2 if claim.relation == "replace-one" else 1)
+    if mu > _MOST_MU or any(event.noise_multiplier < _SAMPLED or event.count > _MOST_SAMPLED
+                            for event in sampled):
+        # What sees every unit spends at least its own part.
+        if mu and gaussian_delta(mu, allowed) > most:
+            return said(FAILS, more)
+        return said(UNKNOWN, "its losses are too great, or its releases too many, for the numbers "
+                    "here")
     found = epsilon_for(claim.events, share, claim.relation)
     if found <= allowed:
         return said(HOLDS, "", found)
-    # Even if all of delta were that of these releases, and nothing were lost to rounding.
-    most = min((claim.delta if others else share) + FLOOR, 0.999999)
     if allowed < epsilon_for(claim.events, most, claim.relation):
-        return said(FAILS, "the releases that it names spend more than it claims", found)
+        return said(FAILS, more, found)
     if others:
         return said(UNKNOWN, f"a part of delta is for {', '.join(others)}, and which releases it "
                     "covers is not recorded", found)

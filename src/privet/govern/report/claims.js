@@ -6,6 +6,7 @@ class Unanswered extends Error {} // it may be true, and this page cannot tell
 const TOLERANCE = 1e-3; // how far an epsilon may lie below the one found here
 const SHARE = 0.01; // and at most this part of itself
 const FLOOR = 2e-13; // of delta, which accountants in double precision may lose
+const NOISE = [1e-3, 1e6]; // multipliers that are added up here
 const [MECHANISM, ON_GRID] = ["mechanism", "noise on a grid"];
 const CLAIM = ["kind", "sights", "assumptions", "checks", "simulated", "recorded", "epsilon", "delta",
   "unit", "relation", "accountant", "events", "delta_split", "secret_noise", "provenance"];
@@ -73,6 +74,9 @@ function numbersOf(claim) {
   if (!Array.isArray(events)) throw new Impossible("the releases are malformed");
   const releases = events.map(releaseOf);
   if (!releases.length) throw new Unanswered("it names no releases");
+  if (releases.some(({ noise }) => noise < NOISE[0] || noise > NOISE[1])) {
+    throw new Unanswered("the noise of a release is beyond the numbers here");
+  }
   if (parts.size && !parts.has(MECHANISM)) {
     throw new Unanswered("its delta is split, and no part is that of the releases");
   }
@@ -84,7 +88,9 @@ function numbersOf(claim) {
 // Delta as a function of epsilon, right around `delta`.
 async function curveOf(releases, relation, delta, options) {
   if (releases.some((release) => release.rate < 1)) {
-    throw new Unanswered("it rests on sampled releases, which are not composed here");
+    const curve = await composedDelta(releases, relation, delta, options);
+    if (!curve) throw new Unanswered("its losses are too great, or its releases too many, for the numbers here");
+    return curve;
   }
   const mu = joinedMu(releases, relation);
   return (epsilon) => gaussianDelta(mu, epsilon);

@@ -46,16 +46,20 @@ function gaussianDelta(mu, epsilon) {
   return density * (scaledErfc(near * Math.SQRT1_2) - scaledErfc(far * Math.SQRT1_2));
 }
 
-// Least epsilon at which a falling function of it is at most delta, from above.
+// Least epsilon at which a falling function of it is at most delta, from above. What is no number
+// is not at most anything.
 function leastEpsilon(deltaAt, delta) {
   if (deltaAt(0) <= delta) return 0;
   let low = 0;
   let high = 1;
-  while (deltaAt(high) > delta) [low, high] = [high, 2 * high];
+  while (!(deltaAt(high) <= delta)) {
+    [low, high] = [high, 2 * high];
+    if (high > 1e15) return Infinity;
+  }
   for (let turn = 0; turn < 100; turn++) {
     const middle = (low + high) / 2;
-    if (deltaAt(middle) > delta) low = middle;
-    else high = middle;
+    if (deltaAt(middle) <= delta) high = middle;
+    else low = middle;
   }
   return high;
 }
