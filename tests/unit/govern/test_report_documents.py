@@ -365,3 +365,18 @@ def test_hostile_text_is_escaped(tmp_path):
         assert not {"\u202e", "\x00"} & set(text)
     page = receipt_page(ledger.receipt(9))
     assert page.count("<script") == 2 and page.count("</script") == 2
+
+
+def test_a_decision_without_a_policy_is_not_called_one_of_the_policy(tmp_path):
+    without = {"policy": None, "reason": "the budget counts it"}
+    entries = [
+        ("something.else" if kind == "policy.adopt" else kind,
+         body | without if kind == "run.decide" else body)
+        for kind, body in payloads()
+    ]  # fmt: skip
+    ledger = written(tmp_path / "l.db", entries)
+    card, ropa = (json.dumps(report_json(ledger, kind)) for kind in ("card", "ropa"))
+    assert "the request was granted: the budget counts it" in card
+    assert "requests refused: 1" in ropa
+    for text in (card, ropa):
+        assert "the policy granted" not in text and "by the policy" not in text

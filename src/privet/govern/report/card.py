@@ -39,8 +39,8 @@ from privet.govern.report.document import (
 from privet.govern.report.organisation import Organisation, Purpose
 
 _RULINGS = {
-    "granted": "the policy granted the request",
-    "refused": "the policy refused a request",
+    "granted": "the request was granted",
+    "refused": "a request was refused",
     "request": "approval was asked for",
     "grant": "approved",
     "deny": "denied",

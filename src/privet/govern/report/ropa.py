@@ -256,7 +256,7 @@ def _security(
 
 def _rulings(rulings: Sequence[Ruling]) -> Said:
     words = {
-        "refused": "refused by the policy",
+        "refused": "requests refused",
         "request": "approvals asked for",
         "grant": "approvals given",
         "deny": "approvals denied",
