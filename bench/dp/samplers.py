@@ -40,9 +40,7 @@ def run(quick: bool) -> list[Figure]:
     return [*(_case(*case, draws, repeats) for case in CASES), _coins(4 * draws, repeats)]
 
 
-def _case(
-    name: str, power: int, scale: float, target: float, draws: int, repeats: int
-) -> Figure:
+def _case(name: str, power: int, scale: float, target: float, draws: int, repeats: int) -> Figure:
     law = Law(power, Fraction(scale))
     twin_rate = _rate(law, TWINS, draws // 4, repeats)
     ours = _rate(law, chosen(), draws, repeats) if native.available() else twin_rate

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +18,10 @@ from privet.dp.laws import exp_floors
 from privet.entropy import Stream
 from privet.errors import InvalidInput, whole
 
-# Words at a time, so that they stay in the fastest cache.
-_BLOCK = 2**13
-# Digits after which so many words are done that it pays to gather the others.
-_TOGETHER = 5
+# Words at a time, few enough for a core's cache.
+_BLOCK = 2**14
+# Digits after which so few words are left, one in eight, that it pays to gather them.
+_TOGETHER = 9
 
 
 def bernoulli_bits(
@@ -29,7 +30,7 @@ def bernoulli_bits(
     """Independent bits that are 1 with chance exactly p, eight to a byte along the last axis.
 
     Args:
-        stream: where fair bits come from; about seven for each bit.
+        stream: where fair bits come from; about nine for each bit.
         p: a rational in [0, 1], as a fraction or (numerator, denominator).
         shape: how many bits, n, or an array's shape (..., n).
 
@@ -125,20 +126,24 @@ def _packed(
 def _flip(out: NDArray[np.uint64], digits: Iterator[int], stream: Stream) -> None:
     """64 coins in each of these words, which come as zeros.
 
-    `undecided` marks the coins whose digits have equalled those of the chance so far.
+    `undecided` marks the coins whose digits have equalled those of the chance so far; a fair bit
+    says whether the next one does too, so that a digit that differs from a 1 is smaller.
     """
     undecided = np.full(len(out), 2**64 - 1, np.uint64)
-    where: NDArray[np.int64] | slice = slice(None)
-    for turn, digit in enumerate(digits, 1):
-        fair = stream.words(len(undecided))
+    fair = np.empty(len(out), "<u8")
+    for digit in islice(digits, _TOGETHER):
+        stream.fill(fair)
+        np.bitwise_and(fair, undecided, out=fair)
         if digit:
-            out[where] |= undecided & ~fair
-        else:
-            np.invert(fair, out=fair)
-        undecided &= fair
-        if turn >= _TOGETHER:
-            left = np.flatnonzero(undecided)
-            where = left if isinstance(where, slice) else where[left]
-            undecided = undecided[left]
-            if not len(left):
-                return
+            np.bitwise_or(out, np.bitwise_xor(undecided, fair, out=undecided), out=out)
+        undecided, fair = fair, undecided
+    where = np.flatnonzero(undecided)
+    undecided = undecided[where]
+    for digit in digits:
+        if not len(where):
+            return
+        equal = undecided & stream.words(len(where))
+        if digit:
+            out[where] |= undecided ^ equal
+        left = np.flatnonzero(equal)
+        where, undecided = where[left], equal[left]

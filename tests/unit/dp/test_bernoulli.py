@@ -41,31 +41,32 @@ def test_digits_of_exp_by_another_library(x: Fraction) -> None:
     assert found == expected
 
 
-def test_coins_compare_uniforms_with_the_chance_digit_by_digit() -> None:
-    """Against the comparison of whole numbers made of the same random words."""
-    chance, words, depth = Fraction(77, 256), 3, 8
-    stream, drawn = reproducible_stream(5), []
+@pytest.mark.parametrize("chance", [Fraction(77, 256), Fraction(1, 3), Fraction(2, 7)])
+def test_coins_compare_uniforms_with_the_chance_digit_by_digit(chance: Fraction) -> None:
+    """Against a comparison of numbers, made of the same random words."""
+    words, stream, drawn = 50, reproducible_stream(5), []
 
     class Recorded:
         def words(self, count: int) -> np.ndarray:
             drawn.append(stream.words(count))
             return drawn[-1].copy()
 
+        def fill(self, out: np.ndarray) -> None:
+            out[:] = self.words(len(out))
+
     found = _unpacked(bernoulli_bits(Recorded(), chance, 64 * words), 64 * words)
-    assert [len(d) for d in drawn[:5]] == [words] * 5 and len(drawn) <= depth
-    places = [np.arange(words)] * 5
-    uniform = np.zeros(64 * words)
-    decided = np.zeros(64 * words, bool)
-    expansion = [int(digit) for digit in f"{77:08b}"]
-    for turn, fair in enumerate(drawn):
-        if turn >= 5:
-            open_words = ~decided.reshape(words, 64).all(axis=1)
-            places.append(np.flatnonzero(open_words))
-        bits = np.zeros((words, 64))
-        bits[places[turn]] = _unpacked(fair.astype("<u8").view(np.uint8).reshape(-1, 8), 64)
-        fresh = bits.reshape(-1)
-        uniform += np.where(decided, 0, fresh * 2.0 ** -(turn + 1))
-        decided |= fresh != expansion[turn]
+    uniform, decided = np.zeros(64 * words), np.zeros(64 * words, bool)
+    expansion = list(islice(bernoulli._digits(chance), len(drawn)))
+    for turn, (fair, digit) in enumerate(zip(drawn, expansion, strict=True)):
+        open_words = np.flatnonzero(~decided.reshape(words, 64).all(axis=1))
+        if turn < bernoulli._TOGETHER:
+            open_words = np.arange(words)
+        equal = np.zeros((words, 64), bool)
+        equal[open_words] = _unpacked(fair.astype("<u8").view(np.uint8).reshape(-1, 8), 64)
+        fresh = np.where(equal.reshape(-1), digit, 1 - digit)
+        uniform += np.where(decided, 0.0, fresh * 2.0 ** -(turn + 1))
+        decided |= fresh != digit
+    assert len(drawn) == 8 if chance.denominator == 256 else decided.all()
     assert np.array_equal(found, uniform < float(chance))
 
 

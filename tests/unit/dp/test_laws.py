@@ -53,12 +53,14 @@ def _floors(law: Law, levels: int, bits: int) -> list[int]:
 
 SMALL = [Law(power, scale) for power in (GAUSSIAN, LAPLACE) for scale in
          (Fraction(1, 1024), Fraction(1, 3), Fraction(1), Fraction(2.5), Fraction(10))]  # fmt: skip
-LARGE = [Law(GAUSSIAN, Fraction(1024)), Law(GAUSSIAN, Fraction(1025)), Law(LAPLACE, Fraction(256)),
-         Law(GAUSSIAN, Fraction(12345678, 1000)), Law(GAUSSIAN, Fraction(2**32)),
-         Law(LAPLACE, Fraction(2**52))]  # fmt: skip
+LAYERED = [Law(GAUSSIAN, Fraction(1025)), Law(GAUSSIAN, Fraction(12345678, 1000)),
+           Law(GAUSSIAN, Fraction(2**32)), Law(LAPLACE, Fraction(2**52))]  # fmt: skip
+# Ten thousand entries, which mpmath takes seconds for.
+LONG = [pytest.param(Law(power, Fraction(scale)), marks=pytest.mark.slow)
+        for power, scale in ((GAUSSIAN, 1024), (LAPLACE, 256))]  # fmt: skip
 
 
-@pytest.mark.parametrize("law", SMALL + LARGE, ids=str)
+@pytest.mark.parametrize("law", SMALL + LAYERED + LONG, ids=str)
 def test_thresholds_are_the_distribution_by_another_library(law: Law) -> None:
     found = tables(law).thresholds
     assert found[-1] == LAST and (found[:-1] < LAST).all()
@@ -70,7 +72,7 @@ def test_thresholds_are_the_distribution_by_another_library(law: Law) -> None:
             assert 1 - _distribution(law, count + 1)[-1] < mpmath.mpf(2) ** -62
 
 
-@pytest.mark.parametrize("law", SMALL + LARGE, ids=str)
+@pytest.mark.parametrize("law", SMALL + LAYERED + LONG, ids=str)
 def test_the_guide_never_skips_a_level(law: Law) -> None:
     thresholds, guide = tables(law)
     assert isinstance(tables(law), Tables)
