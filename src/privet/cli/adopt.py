@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -118,7 +119,8 @@ def _chosen(
                       "what was spent meanwhile could be taken", value=ledger.address,
                       remedy="privet dataset register NAME FILE --budget EPSILON")
     if not names and epsilon and len(waiting) > 1:
-        line = f"privet ledger adopt {next(iter(waiting))} --lost {epsilon:g} --reason TEXT"
+        name = shlex.quote(next(iter(waiting)))
+        line = f"privet ledger adopt {name} --lost {epsilon:g} --reason TEXT"
         raise InvalidInput("what was spent of which data set is not said",
                            bound=f"one of {', '.join(waiting)}", remedy=line)
     for name in names:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -228,7 +229,7 @@ def transfer(
         print_json({"record": str(file), "entry": record["entry"]["seq"], "key": ledger.head().key})
         return
     say(f"Moved as entry {record['entry']['seq']}: {file}")
-    say(f"They run: privet budget import {file.name} --key-id {ledger.head().key}")
+    say(f"They run: privet budget import {shlex.quote(file.name)} --key-id {ledger.head().key}")
 
 
 @command.command("import", short_help="Take in budget that another ledger moved here.")
@@ -291,7 +292,7 @@ def _left(balance: Balance) -> Budget:
 
     if balance.closed or balance.fits <= 0:
         raise Refused(f"nothing is left of the budget of {balance.name!r} to plan with",
-                      remedy=f"privet budget show {balance.name}")
+                      remedy=f"privet budget show {shlex.quote(balance.name)}")
     return replace(balance.budget, epsilon=balance.fits, delta=balance.fits_delta)
 
 

@@ -119,7 +119,8 @@ def _recorded(run: Spending) -> bool:
 
 
 def _told(facts: dict[str, Any]) -> str:
-    name, claim, entry = shlex.quote(str(facts["data_set"])), facts["claim"], facts["entry"]
+    name = shlex.quote(str(facts["data_set"]))
+    claim, entry = facts["claim"], facts["entry"]
     show = f"\n  see: privet budget show {name}"
     if entry is None:
         return f"  Whether budget of {name} was reserved is not known.{show}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -231,7 +232,7 @@ def tell_statement(made: Statement, file: Path, *, as_json: bool) -> None:
     for line in made.lines():
         say(line)
     say(f"Statement: {file}. Whoever signs it runs:")
-    say(f"privet key sign {file} --key FILE --out SIGNATURE.json")
+    say(f"privet key sign {shlex.quote(str(file))} --key FILE --out SIGNATURE.json")
 
 
 @command.command("sign", short_help="Sign a statement with a key of one's own.")

@@ -71,7 +71,7 @@ def parse_claim(value: Any) -> BoundsClaim | None:
     if not texts or set(value) - set(names):
         raise SchemaError("the claim of the bounds is malformed", value=value,
                           bound="a table with " + ", ".join(names),
-                          remedy="what `privet schema draft --private` wrote, unchanged")
+                          remedy="what `privet schema draft DATA --private` wrote, unchanged")
     return BoundsClaim(float(value["epsilon"]), float(value["delta"]), value["unit"],
                        value["relation"], tuple(map(_release, value.get("releases", ()))))
 
@@ -81,7 +81,7 @@ def _release(value: Any) -> Event:
         return event_from_json(value)
     except InvalidInput as error:
         raise SchemaError(f"a release of bounds_claim is malformed: {error.problem}", value=value,
-                          remedy="what `privet schema draft --private` wrote, unchanged") from error
+                          remedy="what `privet schema draft DATA --private` wrote, unchanged") from error
 
 
 def parse_unit(value: Any) -> Unit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -169,7 +170,7 @@ def out_of_budget(
     if epsilon > 0:
         remedy = f"epsilon={epsilon!r}, delta={delta!r}   # the most that fits"
     else:
-        remedy = f"privet budget show {holder}   # nothing is left that one claim could use"
+        remedy = f"privet budget show {shlex.quote(holder)}   # nothing is left for one claim"
     return OutOfBudget(
         f"too little budget is left for {whose}",
         value=f"{noun} {wanted.loss:.6g}, delta {wanted.delta:.3g}",

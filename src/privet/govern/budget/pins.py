@@ -8,6 +8,7 @@ signs that it counts.
 from __future__ import annotations
 
 import hashlib
+import shlex
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -70,7 +71,7 @@ def check_pin(ledger: Ledger, name: str, pinned: Pin) -> None:
             f"this ledger must not spend the budget of {name!r}: {problem}",
             value=f"ledger {ledger.identity} of {ledger.head().size} entries",
             bound=f"ledger {pinned.ledger} of at least {pinned.size} entries",
-            remedy="privet ledger adopt  # signed by the owner, who says what was spent meanwhile",
+            remedy=f"privet ledger adopt {shlex.quote(name)} --lost EPSILON --reason TEXT",
         )
 
 

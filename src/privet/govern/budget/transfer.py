@@ -6,6 +6,7 @@ imported once, by the ledger that it names.
 
 from __future__ import annotations
 
+import shlex
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -161,7 +162,7 @@ def check_movable(
         if not amount.within(left):
             raise OutOfBudget(f"the budget of {holder!r} has less left than is to leave it",
                               value=amount.to_json(), bound=f"at most {left.to_json()}",
-                              remedy=f"privet budget show {holder}")
+                              remedy=f"privet budget show {shlex.quote(holder)}")
 
 
 def _terms(data_set: DataSet) -> dict[str, Any]:

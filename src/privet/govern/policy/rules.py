@@ -77,9 +77,10 @@ def registered(policy: Policy, case: Case) -> Decision | None:
     """The data set is registered, in this version."""
     if case.facts.registered:
         return None
-    name = case.request.data_set or "NAME"
+    shown = case.request.data_set or "NAME"
+    name = shlex.quote(shown)
     known = "" if case.facts.version is None else f" in version {case.facts.version!r}"
-    return no(f"the data set {name!r} is not registered{known}",
+    return no(f"the data set {shown!r} is not registered{known}",
               f"privet dataset version {name} FILE" if known else
               f"privet dataset register {name} FILE --budget EPSILON")  # fmt: skip
 
@@ -184,7 +185,7 @@ def cohort(policy: Policy, case: Case) -> Decision | None:
         return None
     found = "an unknown number of" if units is None else f"{units}"
     return no(f"the data set has {found} privacy units, and at least {least} are needed",
-              "privet dataset register NAME FILE --unit COLUMN   # of a larger data set"
+              "privet dataset register NAME FILE --unit COLUMN --budget EPSILON   # a larger one"
               )  # fmt: skip
 
 

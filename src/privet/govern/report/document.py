@@ -170,7 +170,7 @@ def as_of(evidence: Evidence) -> Statement:
     head = evidence.head
     return Statement(
         f"Every entry below was checked against the signed head of ledger {evidence.ledger} at "
-        f"{head.size:,} entries when this was written. To check again: privet ledger verify "
-        "for the whole ledger, privet verify-receipt for a single entry.",
+        f"{head.size:,} entries when this was written. To check again: privet ledger verify, "
+        "for the whole ledger; privet verify-receipt FILE, for the receipt of one entry.",
         "head",
     )

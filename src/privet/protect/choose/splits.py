@@ -106,4 +106,4 @@ def _too_small(units: int, unit: str) -> DataError:
     what = "rows" if unit == "row" else f"different values of {unit!r}"
     return DataError("the data are too small to be split into training and test rows",
                      value=f"{units} {what}", bound="at least 2, and some for each side",
-                     remedy="more rows, or privet train instead of compare")
+                     remedy="privet train DATA --out MODEL   # or give more rows")
