@@ -62,9 +62,9 @@ def _wanted(source: Source, sets: tuple[DataSet, ...], unit: str | None) -> _Wan
     away = [known for known in sets if known.unit not in units]
     if sets:
         less[""] = None
-    for known in away:
+    for known in sets:
         others = [name for name in source.columns if name not in known.columns]
-        if len(others) == 1:  # where the ids would stand under another header
+        if len(others) == 1:  # ids that were added, or stand under another header
             less[others[0]] = None
     columns, telling = _candidates(source, units) if away else ((), frozenset())
     return _Wanted(units, columns, telling, tuple(less))

@@ -133,3 +133,82 @@ def test_after_a_lost_key_somebodys_word_is_shown(
     assert "Cy Holm" in privet("ledger", "list").out
     for kind in ("ropa", "card"):
         assert f"Cy Holm says so: {word[1]}" in report(Ledger.open(), kind)
+
+
+# Relatives that pass at first sight
+
+PERSONS = """\
+target = "ill"
+bounds_from = "domain"
+
+[unit]
+column = "{unit}"
+max_rows = 1
+
+[columns.age]
+kind = "number"
+bounds = [0, 120]
+
+[columns.ill]
+kind = "category"
+categories = ["no", "yes"]
+"""
+
+
+def persons(folder: Path, name: str, *, unit: str = "pid", ids: str = "p", seed: int = 0,
+            schema_unit: str | None = None) -> Path:
+    """A CSV of persons with a measurement each; another seed is another set of the same shape."""
+    path = folder / f"{name}.csv"
+    lines = [f"{unit},age,ill"]
+    for i in range(90):
+        age = 20 + ((i * 37 + seed * 11) % 60) + i / 1000 + seed / 7
+        lines.append(f"{ids}{i},{age:.5f},{'yes' if age > 50 else 'no'}")
+    path.write_text("\n".join(lines) + "\n")
+    path.with_suffix(".toml").write_text(PERSONS.format(unit=schema_unit or unit))
+    return path
+
+
+def edit(path: Path) -> Path:
+    """The file with one row changed."""
+    lines = path.read_text().splitlines()
+    head, *cells = lines[3].split(",")
+    lines[3] = ",".join([head, "33.5", *cells[1:]])
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(("words", "facts"), [
+    ((), {"unit": "subject"}),
+    ((), {"ids": "x"}),
+    ((), {"unit": "subject", "ids": "x"}),
+    (("--unit", "row"), {}),
+    (("--unit", "row"), {"ids": "x"}),
+], ids=["renamed", "rewritten", "both", "by row", "rewritten by row"])
+def test_a_set_in_another_dress_gets_no_budget_of_its_own(
+    privet: Any, tmp_path: Path, words: tuple[str, ...], facts: dict[str, str]
+) -> None:
+    assert register(privet, "people", persons(tmp_path, "people"), "--unit", "pid").code == 0
+    dressed = edit(persons(tmp_path, "dressed", **facts))
+    again = register(privet, "again", dressed, *words)
+    assert again.code == 2 and "shares units with the registered 'people'" in again.err
+    used = train(privet, dressed, "0.5")
+    if "unit" in facts:
+        assert used.code == 2 and 'unit = "pid"' in used.err
+    else:  # it is that set, and spends its budget
+        assert used.code == 0 and "not recorded" not in used.out
+    facts = {"ids": "x"} | facts
+    other = persons(tmp_path, "other", **facts, seed=1)
+    assert "not recorded" in train(privet, other, "0.5").out
+    assert register(privet, "other", other, *words).code == 0
+
+
+def test_without_its_ids_it_is_the_same_set(privet: Any, tmp_path: Path) -> None:
+    assert register(privet, "people", persons(tmp_path, "people"), "--unit", "pid").code == 0
+    for seed, code in ((0, 2), (1, 0)):
+        bare = edit(persons(tmp_path, f"bare{seed}", seed=seed))
+        bare.write_text("".join(line.partition(",")[2] + "\n"
+                                for line in bare.read_text().splitlines()))
+        bare.with_suffix(".toml").unlink()
+        done = register(privet, f"bare{seed}", bare)
+        assert done.code == code, done.err
+        assert code == 0 or "--parent people" in done.err
