@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from privet.dp import training
 from privet.dp.clipping import x64
+from privet.dp.gradients import UnitShape
 from privet.dp.linear import Box, Units, inside
 from privet.dp.mechanisms import Grid
 from privet.dp.stochastic_defaults import StochasticSettings
@@ -143,15 +144,19 @@ def test_the_clip_is_reached_and_a_broken_one_would_be_noticed(model, monkeypatc
     assert squared_distance(*pair) > Fraction(CLIP) ** 2
 
 
-def summed(given: Units, model, limit: float) -> np.ndarray:
+def summed(given: Units, model, limit: float, dtype=np.float64) -> np.ndarray:
     apply, params, loss, _ = model
-    with x64():
-        total = training._gradient_sum(apply, loss)(params, given.x, given.y, given.weight, limit)
-        return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(total)])
+    problem = training.Problem(apply, loss, 0.0, normaliser=U, most_units=U, dtype=dtype)
+    shape = UnitShape(*given.x.shape[1:], given.y.dtype.kind == "i")
+    total = problem.gradients(params, shape).block_sum(
+        jax.tree.leaves(params), given.x, given.y, given.weight, limit, 0
+    )
+    return np.concatenate([np.ravel(part) for part in total])
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("model", ["tanh", "relu", "gelu", "scan"])
-def test_what_a_unit_adds_does_not_depend_on_its_place_or_on_others(model):
+def test_what_a_unit_adds_does_not_depend_on_its_place_or_on_others(model, dtype):
     """So that the sum is a function of who takes part, not of how they are numbered."""
     draw = np.random.default_rng(3)
     row, parts = draw.uniform(-1, 1, (2, D)), set()
@@ -160,7 +165,8 @@ def test_what_a_unit_adds_does_not_depend_on_its_place_or_on_others(model):
         x[place] = row
         only = np.zeros((61, 2))
         only[place] = 1.0
-        parts.add(summed(Units(x, np.ones((61, 2), int), only), MODELS[model], CLIP).tobytes())
+        given = Units(x, np.ones((61, 2), int), only)
+        parts.add(summed(given, MODELS[model], CLIP, dtype).tobytes())
     assert len(parts) == 1
 
 

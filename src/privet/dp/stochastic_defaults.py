@@ -15,7 +15,7 @@ class StochasticSettings:
         clip: greatest Euclidean norm C of one unit's gradient.
         step_size: of Adam.
         mean_share: share of mu^2 that the mean of the features takes, where it is released.
-        microbatch: units whose gradients are held in memory at once.
+        microbatch: units whose gradients are held in memory at once, a power of two.
     """
 
     rate: float
@@ -26,14 +26,12 @@ class StochasticSettings:
     microbatch: int = 64
 
 
-def stochastic_settings(*, units: int, parameters: int) -> StochasticSettings:
-    """Settings for so many units and parameters: a quarter of small data in each step.
+def stochastic_settings(*, units: int) -> StochasticSettings:
+    """Settings for so many units: a quarter of small data in each step.
 
     Fixed with wine, breast cancer and digits in view, for networks of one hidden layer.
     """
     batch = min(max(units / 4, 64.0), 1024.0)
     rate = min(1.0, batch / units)
     steps = int(min(max(25 / rate, 100), 2000))
-    # At most 64 MiB of float64 gradients at a time.
-    microbatch = int(min(max(2**23 // max(parameters, 1), 1), 256, max(batch, 1)))
-    return StochasticSettings(rate=rate, steps=steps, microbatch=microbatch)
+    return StochasticSettings(rate=rate, steps=steps)

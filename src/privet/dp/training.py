@@ -3,7 +3,8 @@
 Steps t = 1..T (Abadi et al. 2016, "Deep learning with differential privacy", Algorithm 1):
 
     1. every unit takes part independently with probability q   (`sampling.poisson`)
-    2. g_u = gradient of the sum of the weighted losses of unit u's rows, one unit at a time
+    2. g_u = gradient of the sum of the weighted losses of unit u's rows, kept as factors where
+       the model allows it (`bookkeeping`)
     3. g_u is clipped to norm C; one that is not finite becomes 0
     4. (sum_u g_u + Gaussian noise) / (q * n), n public, never the size of the sample
     5. Adam (Kingma & Ba 2015, Algorithm 1) on that, which is post-processing
@@ -14,15 +15,22 @@ no place in (apply, params).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from privet.dp import sampling
-from privet.dp.clipping import clip_factors, x64
+from privet.dp.gradients import (
+    Gradients,
+    UnitShape,
+    bucket,
+    chunk_for,
+    gradients_of,
+    single_slack,
+)
 from privet.dp.linear import Units
 from privet.dp.mechanisms import clip_bound, release
 from privet.dp.stochastic_defaults import StochasticSettings
@@ -33,6 +41,7 @@ Array = np.ndarray[Any, Any]
 Params = Any
 _BETAS = (0.9, 0.999)
 _FUDGE = 1e-8
+_RARE, _FEW = 8, 32  # a sample is larger than expected by more than this once in 10^14 steps
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,7 @@ class Problem:
         l2: weight of the quadratic penalty on the sum of losses.
         normaliser: public number of units.
         most_units: public upper bound on the number of units.
+        dtype: precision of the forward and backward pass.
     """
 
     apply: Callable[[Params, Any], Any]
@@ -52,6 +62,15 @@ class Problem:
     l2: float
     normaliser: int
     most_units: int
+    dtype: type = np.float32
+
+    def gradients(self, start: Params, rows: UnitShape) -> Gradients:
+        """What sums the clipped gradients of this problem."""
+        import jax
+
+        leaves, structure = jax.tree.flatten(start)
+        shapes = tuple(np.shape(leaf) for leaf in leaves)
+        return gradients_of(self.apply, self.loss, shapes, structure, rows, self.dtype)
 
 
 def count_parameters(params: Params) -> int:
@@ -77,18 +96,43 @@ def count_parameters(params: Params) -> int:
     return total
 
 
-def gradient_bound(
-    size: int, most_units: int, settings: StochasticSettings, noise_multiplier: float
-) -> float:
-    """The bound to clip to, which leaves room for what rounding adds; from public facts alone.
+@dataclass(frozen=True)
+class Bounds:
+    """How gradients are clipped and added up.
+
+    Attributes:
+        limit: the norm to clip to, which leaves room for what rounding adds.
+        most: with more units in a sample than this, sums are in double precision.
+        chunk: see `bookkeeping.clipped_sum`; 0 where all sums are in double precision.
+    """
+
+    limit: float
+    most: int
+    chunk: int
+
+
+def bounds_of(
+    gradients: Gradients,
+    size: int,
+    most_units: int,
+    settings: StochasticSettings,
+    noise_multiplier: float,
+) -> Bounds:
+    """How to clip and add up; from public facts alone.
 
     Raises:
         InvalidInput: so many parameters, units or so much noise that rounding may exceed the room.
     """
     # A term is added up within its block, then its block with the others.
-    depth = settings.microbatch + -(-most_units // settings.microbatch)
+    block = settings.microbatch
+    depth = math.ceil(gradients.depth(block)) + -(-most_units // block)
     scale = settings.clip * noise_multiplier
-    return clip_bound(size, most_units, settings.clip, scale=scale, depth=depth)
+    limit = clip_bound(size, most_units, settings.clip, scale=scale, depth=depth)
+    expected = most_units * settings.rate
+    most = min(most_units, math.ceil(expected + _RARE * math.sqrt(expected)) + _FEW)
+    chunk = chunk_for(most, bucket(block), settings.clip)
+    extra = single_slack(most, chunk) + gradients.norm_slack
+    return Bounds(limit - settings.clip * extra, most, chunk)
 
 
 def train_stochastic(
@@ -112,9 +156,9 @@ def train_stochastic(
 
     Formal guarantees: each yielded value is a function of earlier ones and of one Gaussian
     release on a Poisson sample at `settings.rate`; no sample is cut short. One unit changes the
-    released sum by at most `settings.clip`: gradients are float64, and what rounding adds is
-    within the 2^-10 by which the clip is shrunk (`mechanisms.clip_bound`), if the compiled gradient
-    of a unit depends on nothing but it (proofs/noise-on-a-grid.md, section 5). Rows and gradients
+    released sum by at most `settings.clip`: what rounding of norms and sums adds is within what the
+    clip is shrunk by (`bounds_of`), if the compiled gradient of a unit depends on nothing but it
+    (proofs/noise-on-a-grid.md, sections 5 and 6). Rows and gradients
     that are not finite contribute exactly 0; sample weights act before the clip.
 
     Raises:
@@ -124,21 +168,22 @@ def train_stochastic(
 
     size = count_parameters(start)
     scale = settings.clip * noise_multiplier
-    limit = gradient_bound(size, problem.most_units, settings, noise_multiplier)
-    gradient_sum = _gradient_sum(problem.apply, problem.loss)
+    _, most, features = units.x.shape
+    rows = UnitShape(most, features, whole=units.y.dtype.kind in "iu")
+    gradients = problem.gradients(start, rows)
+    bounds = bounds_of(gradients, size, problem.most_units, settings, noise_multiplier)
     leaves, structure = jax.tree.flatten(start)
     leaves = [np.asarray(leaf, np.float64) for leaf in leaves]
     adam = [_Adam(leaf) for leaf in leaves]
     draws, noise = stream.child("samples"), stream.child("noise")
     for turn in range(1, settings.steps + 1):
         taken = sampling.poisson(len(units.x), settings.rate, draws)
-        params = jax.tree.unflatten(structure, leaves)
         totals = [np.zeros(leaf.shape) for leaf in leaves]
-        with x64():
-            for block in _blocks(taken, settings.microbatch):
-                part = gradient_sum(params, *_padded(units, block), limit)
-                for total, added in zip(totals, jax.tree.leaves(part), strict=True):
-                    total += np.asarray(added)
+        chunk = bounds.chunk if len(taken) <= bounds.most else 0
+        for block in _blocks(taken, settings.microbatch):
+            part = gradients.block_sum(leaves, *_padded(units, block), bounds.limit, chunk)
+            for total, added in zip(totals, part, strict=True):
+                total += added
         for index, total in enumerate(totals):
             noisy = release(total, scale=scale, stream=noise)
             share = noisy / (settings.rate * problem.normaliser)
@@ -165,53 +210,17 @@ class _Adam:
 
 
 def _blocks(taken: Array, size: int) -> Iterator[Array]:
-    """(size,) places at a time; -1 where nobody is. One block at least, so that none is rare."""
+    """Places in blocks of `size`, the last one cut to an eighth of it; -1 where nobody is. One
+    block at least, so that none is rare.
+    """
     for start in range(0, max(len(taken), 1), size):
         block = taken[start : start + size]
-        yield np.concatenate([block, np.full(size - len(block), -1, block.dtype)])
+        step = bucket(size)
+        whole = max(-(-len(block) // step), 1) * step
+        yield np.concatenate([block, np.full(whole - len(block), -1, block.dtype)])
 
 
 def _padded(units: Units, block: Array) -> tuple[Array, Array, Array]:
     """(B, m, d) rows, (B, m) targets and weights of the units in a block."""
     there = (block >= 0)[:, None]
     return units.x[block], units.y[block], np.where(there, units.weight[block], 0.0)
-
-
-@lru_cache(maxsize=64)
-def _gradient_sum(
-    apply: Callable[[Params, Any], Any], loss: Callable[[Any, Any], Any]
-) -> Callable[..., Any]:
-    """The jit that sums clipped gradients of a block of units, like the parameters, float64."""
-    import jax
-    import jax.numpy as jnp
-
-    def unit_loss(params: Params, x: Any, y: Any, weight: Any) -> Any:
-        # Where there is no row, the unit's first stands in: a model that is not finite at zeros,
-        # as one that divides by the length of a row, would lose every unit with few rows.
-        counted = weight > 0
-        first = jnp.argmax(counted)
-        x = jnp.where(counted[:, None], x, x[first])
-        y = jnp.where(counted, y, y[first])
-        losses = jax.vmap(lambda row, target: loss(apply(params, row), target))(x, y)
-        return jnp.sum(jnp.where(counted, losses * weight, 0.0))
-
-    def squares(leaf: Any) -> Any:
-        return (leaf * leaf).reshape(len(leaf), -1).sum(axis=1)
-
-    def run(params: Params, x: Any, y: Any, weight: Any, limit: Any) -> Params:
-        each = jax.vmap(jax.grad(unit_loss), in_axes=(None, 0, 0, 0))(params, x, y, weight)
-        each = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), each)
-        there = (weight > 0).any(axis=1)
-        for leaf in jax.tree.leaves(each):
-            # A weight of 0 hides the loss, but 0 times a gradient that is not finite is NaN.
-            there &= jnp.isfinite(leaf).reshape(len(leaf), -1).all(axis=1)
-
-        def kept(leaf: Any) -> Any:
-            return jnp.where(there.reshape(-1, *[1] * (leaf.ndim - 1)), leaf, 0.0)
-
-        each = jax.tree.map(kept, each)
-        norms = jnp.sqrt(sum(map(squares, jax.tree.leaves(each))))
-        factors = clip_factors(norms, limit)
-        return jax.tree.map(lambda leaf: jnp.tensordot(factors, leaf, axes=1), each)
-
-    return jax.jit(run)

@@ -7,8 +7,10 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from privet.claims.events import Event, Gaussian, PoissonGaussian
+from privet.claims.guarantees import Relation
 from privet.dp import accounting, training
 from privet.dp.clipping import check_grid
+from privet.dp.gradients import UnitShape, block_for
 from privet.dp.sampling import exact_rate
 from privet.dp.stochastic_defaults import StochasticSettings, stochastic_settings
 from privet.entropy import Stream
@@ -27,8 +29,9 @@ def plan(
     Raises:
         InvalidInput, InvalidBudget: what is noised cannot be rounded safely.
     """
-    parameters = training.count_parameters(model.init(0, facts.features, facts.outputs))
-    settings = stochastic_settings(units=units, parameters=parameters)
+    start = model.init(0, facts.features, facts.outputs)
+    parameters = training.count_parameters(start)
+    settings = stochastic_settings(units=units)
     settings = replace(
         settings,
         rate=exact_rate(private.sampling_rate or settings.rate),
@@ -36,6 +39,11 @@ def plan(
         steps=private.steps or settings.steps,
         step_size=private.step_size or settings.step_size,
     )
+    most = most_units(private.relation, units)
+    problem = _problem(model, private.relation, units)
+    rows = UnitShape(facts.max_rows, facts.features, whole=facts.classes is not None)
+    gradients = problem.gradients(start, rows)
+    settings = replace(settings, microbatch=block_for(gradients, settings.rate * units))
     # Fits may differ in rate and steps, and unlike sampled mechanisms do not share a loss
     # distribution equally, so each gets an equal part of epsilon and delta themselves.
     fits = private.fits or 1
@@ -50,8 +58,7 @@ def plan(
         relation=private.relation,
         beside=before,
     )
-    most = most_units(private.relation, units)
-    training.gradient_bound(parameters, most, settings, noise)
+    training.bounds_of(gradients, parameters, most, settings, noise)
     for event in before:
         check_grid(size=facts.features, noise_multiplier=event.noise_multiplier, count=most)
     what = "sum of clipped gradients"
@@ -66,6 +73,16 @@ def plan(
         "noise_multipliers": [event.noise_multiplier for event in events],
     }
     return record, events, split
+
+
+def _problem(model: Model, relation: Relation, units: int) -> training.Problem:
+    return training.Problem(
+        model.apply,
+        model.loss,
+        model.l2,
+        normaliser=units,
+        most_units=most_units(relation, units),
+    )
 
 
 def _mean_events(
@@ -96,13 +113,7 @@ def run(
     params = start
     each = training.train_stochastic(
         units,
-        training.Problem(
-            model.apply,
-            model.loss,
-            model.l2,
-            normaliser=settings["units"],
-            most_units=most_units(settings["relation"], settings["units"]),
-        ),
+        _problem(model, settings["relation"], settings["units"]),
         start,
         settings=chosen,
         noise_multiplier=noise_multiplier,
