@@ -87,7 +87,7 @@ def test_killed_runs_stay_spent_and_totals_stay_true(tmp_path):
     ledger = Ledger.open(path)
     registered(ledger, budget=Budget(500.0, 0.1))
     reserved, committed = set(), set()
-    for round_, wait in enumerate([0.0, 0.004, 0.011, 0.03, 0.08]):
+    for round_, wait in enumerate([0.0, 0.004, 0.011, 0.03, 0.08, 0.6]):
         process = spender(path, str(round_))
         assert process.stdout.readline() == "ready\n"
         process.stdin.write("go\n")
