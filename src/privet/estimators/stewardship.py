@@ -115,11 +115,9 @@ def _default_exists() -> bool:
 
 def _steward(ledger: Ledger) -> LedgerSteward:
     from privet.govern.budget.heads import remember
-    from privet.govern.policy import Policy
     from privet.govern.steward import LedgerSteward
 
-    policy = Policy.from_ledger(ledger)
-    return LedgerSteward(ledger, requester=requester(), policy=policy, after=remember)
+    return LedgerSteward(ledger, requester=requester(), after=remember)
 
 
 def _login() -> str:

@@ -9,7 +9,7 @@ runs of this job; after anything else that may matter, it asks anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -21,6 +21,7 @@ from privet.govern.budget.sets import entries_of
 from privet.govern.budget.totals import Totals
 from privet.govern.ledger import Entry, Ledger, Transaction
 from privet.govern.ledger.tables import ENTRIES
+from privet.govern.policy.force import ADOPTED
 
 HARMLESS = frozenset(
     {"run.decide", "run.commit", "run.forfeit", RELEASE, "approval.request", "report"}
@@ -107,6 +108,18 @@ class Consent:
         if not decision.granted:
             raise refusal(self._request, decision)
         return standing.approvals
+
+
+def unruled(ledger: Ledger) -> Callable[[Transaction, Totals], tuple[int, ...]]:
+    """The consent where a ledger has adopted no policy: good as long as it has none."""
+    upto = ledger.tip().seq
+
+    def held(transaction: Transaction, used: Totals) -> tuple[int, ...]:
+        if ADOPTED in transaction.connection.execute(_SINCE, {"upto": upto}).scalars():
+            raise Refused("the ledger has adopted a policy meanwhile", remedy="ask again")
+        return ()
+
+    return held
 
 
 def refusal(request: Request, decision: Decision) -> Refused:

@@ -42,10 +42,10 @@ from privet.govern.budget.relatives import (
 from privet.govern.budget.sets import View
 from privet.govern.budget.spend import Approvals, reserve, reserved, settle
 from privet.govern.budget.traces import Traces
-from privet.govern.consent import Consent, Policy
+from privet.govern.consent import Consent, Policy, unruled
 from privet.govern.ledger import Ledger
 from privet.govern.policy.adoption import organisation_digest
-from privet.govern.policy.force import adopted_digest
+from privet.govern.policy.policy import Policy as Adopted
 
 DECIDE = "run.decide"
 PACKAGES = ("jax", "jaxlib", "numpy", "dp-accounting", "cryptography", "sqlalchemy")
@@ -63,12 +63,12 @@ class LedgerSteward:
         - Only `release` gives budget back; a committed run never gives back a part of its own,
           since how much it needed may depend on rows.
         - Times play no part in any decision.
+        - The policy that the ledger has adopted decides, whoever builds the steward. Where it has
+          adopted none, every claim that the budget covers is allowed, and no training without one.
         - It governs who goes through it. Whoever reads the raw file can bypass it.
 
     Args:
         requester: who asks, as the ledger shall name them.
-        policy: what else must hold; None allows every claim that the budget covers, and no
-            training without one.
         environment: what runs, for the entries; by default this Python and its packages.
         pins: by data set, the head that its owner has seen; see `check_pin`.
         after: called with the ledger after each reservation and each ending, to remember its head.
@@ -79,7 +79,6 @@ class LedgerSteward:
         ledger: Ledger,
         *,
         requester: str = "",
-        policy: Policy | None = None,
         environment: Mapping[str, Any] | None = None,
         pins: Mapping[str, Pin] | None = None,
         after: Callable[[Ledger], object] | None = None,
@@ -87,11 +86,11 @@ class LedgerSteward:
         self.ledger = ledger
         self.registry = Registry(ledger)
         self._requester = requester
-        self._policy = policy
         self._environment = dict(environment or this_environment())
         self._pins = dict(pins or {})
         self._after = after
         self._seen: dict[str, str] = {}
+        self._known: tuple[bytes, Policy | None] = (b"", None)
 
     def admit(
         self, traces: Traces | None, version: str | None, *, name: str | None = None
@@ -237,18 +236,34 @@ class LedgerSteward:
 
     def _texts(self) -> dict[str, str | None]:
         """Digests of the texts that count now: the policy, and the organisation file."""
-        policy = adopted_digest(self.ledger) if self._policy is None else self._policy.digest
-        return {"policy": policy, "organisation": organisation_digest(self.ledger)}
+        try:
+            policy = self._policy()
+        except Refused:  # redacted: nobody can say which text counts
+            policy = None
+        return {"policy": None if policy is None else policy.digest,
+                "organisation": organisation_digest(self.ledger)}
+
+    def _policy(self) -> Policy | None:
+        """The policy in force, read again once the ledger has grown; None where there is none.
+
+        Raises:
+            Refused: it was redacted, so that nobody can say what it allows.
+        """
+        chain = self.ledger.tip().chain
+        if self._known[0] != chain:
+            self._known = chain, Adopted.from_ledger(self.ledger)
+        return self._known[1]
 
     def _decision(self, view: View, request: Request) -> Decision:
         try:
             self._spend(view, request)
+            policy = self._policy()
         except PrivetError as error:
             return Decision(granted=False, reason=error.problem, remedy=error.remedy)
-        if self._policy is None:
+        if policy is None:
             return Decision(granted=True, reason="the budget counts it, and no policy says more")
         assert request.data_set is not None
-        return self._policy.decide(
+        return policy.decide(
             request, requester=self._requester, ledger=self.ledger,
             version=self._version(view, request.data_set),
         )
@@ -265,7 +280,7 @@ class LedgerSteward:
 
     def _check_plain(self, request: Request) -> None:
         """Without a claim that limits what is revealed, only a policy can allow it."""
-        if self._policy is None:
+        if self._policy() is None:
             raise Refused(
                 f"the data set {request.data_set!r} has a budget, and this run promises nothing "
                 "about what its result reveals",
@@ -305,10 +320,12 @@ class LedgerSteward:
 
     def _consent(self, view: View, request: Request) -> Approvals:
         """What gives the approvals in the reserving transaction; none where no policy is asked."""
-        if self._policy is None:
-            return lambda *_: ()
+        held = unruled(self.ledger)  # before the policy is read, so that none falls between
+        policy = self._policy()
+        if policy is None:
+            return held
         assert request.data_set is not None
-        return Consent(self._policy, self.ledger, request, requester=self._requester,
+        return Consent(policy, self.ledger, request, requester=self._requester,
                        version=self._version(view, request.data_set)).held
 
 

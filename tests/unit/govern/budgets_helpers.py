@@ -8,6 +8,7 @@ from typing import Any
 from privet.claims import Cost, Decision, DPGuarantee, Gaussian, NoGuarantee, Request
 from privet.govern.budget import Budget, Registry, Sketch, Traces, hash_keys, key_name
 from privet.govern.ledger import Ledger
+from privet.govern.steward import LedgerSteward
 
 KEY = bytes(range(32))
 COST = Cost(seconds=1.0)
@@ -99,3 +100,14 @@ class Says:
     def again(self, used: Any, entries: Any) -> Says:
         self.since.append((used, list(entries)))
         return self
+
+
+class Obeying(LedgerSteward):
+    """A steward that obeys the policy it is given, whatever its ledger has adopted."""
+
+    def __init__(self, ledger: Ledger, says: Any, **options: Any) -> None:
+        super().__init__(ledger, **options)
+        self.says = says
+
+    def _policy(self) -> Any:
+        return self.says

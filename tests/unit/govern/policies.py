@@ -9,7 +9,7 @@ from privet.claims import DPGuarantee, Request, Reservation
 from privet.govern.ledger import Ledger, SigningKey
 from privet.govern.policy import Facts, Policy, adopt
 from privet.govern.steward import LedgerSteward
-from tests.unit.govern.budgets_helpers import COST, Says
+from tests.unit.govern.budgets_helpers import COST, Obeying, Says
 
 ANNA, BO, MALLORY = (SigningKey.generate() for _ in range(3))
 PEOPLE = f'[approvers]\n"Anna Berg" = "{ANNA.public.hex()}"\n"Bo Lund" = "{BO.public.hex()}"\n'
@@ -94,7 +94,7 @@ def ledger_with(folder: Any, text: str | None = None, **options: Any) -> Ledger:
 
 def reserved(ledger: Ledger, wanted: Request) -> tuple[LedgerSteward, Reservation]:
     """A run that is reserved whatever the ledger's policy says, and the steward that settles it."""
-    steward = LedgerSteward(ledger, policy=Says(granted=True))
+    steward = Obeying(ledger, Says(granted=True))
     return steward, steward.reserve(wanted)
 
 

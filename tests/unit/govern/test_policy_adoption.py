@@ -283,7 +283,7 @@ def test_each_decision_and_reservation_names_both_texts(tmp_path):
     def entries(kind):
         return [entry.payload for entry in ledger.entries(kind=kind)]
 
-    steward = LedgerSteward(ledger, requester="Cy", policy=Policy.from_ledger(ledger))
+    steward = LedgerSteward(ledger, requester="Cy")
     assert steward.decide(wish()).granted
     steward.release(steward.reserve(wish()))
     adopt_organisation(ledger, FILE)

@@ -20,7 +20,7 @@ from privet.govern.ledger import Ledger, verify
 from privet.govern.policy import Policy, adopt, approve, request, revoke
 from privet.govern.policy import facts as policy_facts
 from privet.govern.steward import LedgerSteward
-from tests.unit.govern.budgets_helpers import Says, gaussian_claim
+from tests.unit.govern.budgets_helpers import Obeying, Says, gaussian_claim
 from tests.unit.govern.policies import ANNA, private, text_of, wish
 from tests.unit.govern.test_budget_processes import together
 
@@ -34,7 +34,7 @@ from privet.govern.policy import Policy
 from privet.govern.steward import LedgerSteward
 from tests.unit.govern.policies import private, wish
 ledger = Ledger.open(sys.argv[1])
-steward = LedgerSteward(ledger, requester="Cy Holm", policy=Policy.from_ledger(ledger))
+steward = LedgerSteward(ledger, requester="Cy Holm")
 wanted = wish(guarantee=private(float(sys.argv[2])))
 assert steward.decide(wanted).granted
 sys.stdout.write("ready\\n")
@@ -57,8 +57,7 @@ def ledger(tmp_path):
 
 
 def run(ledger, wanted):
-    policy = Policy.from_ledger(ledger)
-    steward = LedgerSteward(ledger, requester="Cy Holm", policy=policy)
+    steward = LedgerSteward(ledger, requester="Cy Holm")
     with spending(steward, wanted) as spend:
         spend.touch()
         spend.commit(wanted.guarantee, Cost(seconds=1.0))
@@ -195,7 +194,7 @@ def test_what_others_reserved_is_counted_without_reading_the_ledger(ledger, monk
             return waiting.held(work, current(work.connection).totals)
 
     def other(wanted):
-        steward = LedgerSteward(ledger, policy=Says(granted=True))
+        steward = Obeying(ledger, Says(granted=True))
         taken.append((steward, steward.reserve(wanted)))
 
     assert policy is not None
@@ -221,7 +220,7 @@ def test_what_others_reserved_is_counted_without_reading_the_ledger(ledger, monk
 
 
 def test_reserving_without_a_decision_asks_the_policy(ledger):
-    steward = LedgerSteward(ledger, requester="Cy Holm", policy=Policy.from_ledger(ledger))
+    steward = LedgerSteward(ledger, requester="Cy Holm")
     with pytest.raises(Refused, match="0 of 1 approvals"):
         steward.reserve(wish())
     assert list(ledger.entries(kind="run.reserve")) == []
@@ -229,8 +228,7 @@ def test_reserving_without_a_decision_asks_the_policy(ledger):
 
 def test_what_a_purpose_spent_comes_from_the_totals(ledger, monkeypatch):
     adopt(ledger, text_of(reports=None))
-    policy = Policy.from_ledger(ledger)
-    steward = LedgerSteward(ledger, requester="Cy Holm", policy=policy)
+    steward = LedgerSteward(ledger, requester="Cy Holm")
     held = [steward.reserve(wish(guarantee=private(0.6))) for _ in range(2)]
     steward.release(held[0])
     known = policy_facts.data_sets(ledger)
@@ -238,6 +236,7 @@ def test_what_a_purpose_spent_comes_from_the_totals(ledger, monkeypatch):
     assert policy_facts.spent_on(ledger, known, "patients", "reduce readmissions") == 0.6
     assert policy_facts.spent_on(ledger, known, "patients") == 0.6
     assert policy_facts.spent_on(ledger, known, "patients", "quality control") == 0.0
+    policy = Policy.from_ledger(ledger)
     said = policy.decide(wish(), requester="Cy Holm", ledger=ledger)
     assert "0.9 left of 1.5" in said.reason
 
@@ -246,7 +245,7 @@ def test_relatives_spend_for_a_purpose_once(ledger):
     registry = Registry(ledger)
     registry.register("adults", unit="patient", version="a1", budget=Budget(2.0, 1e-6),
                       parents=["patients"])
-    steward = LedgerSteward(ledger, policy=Says(granted=True))
+    steward = Obeying(ledger, Says(granted=True))
     steward.reserve(wish(guarantee=private(0.5, 1e-7)))
     steward.reserve(wish(data_set="adults", guarantee=private(0.25, 1e-7)))
     known = policy_facts.data_sets(ledger)
@@ -258,7 +257,7 @@ def test_epsilons_of_a_gaussian_budget_stand_beside_its_totals(tmp_path, monkeyp
     ledger = Ledger.open(tmp_path / "gaussian.db")
     Registry(ledger).register("patients", unit="row", version="v1",
                               budget=Budget(8.0, 1e-5, "gaussian"))
-    steward = LedgerSteward(ledger, policy=Says(granted=True))
+    steward = Obeying(ledger, Says(granted=True))
     held = [steward.reserve(wish(guarantee=gaussian_claim(20.0))) for _ in range(2)]
     steward.forfeit(held[0], "KeyError")
     known = policy_facts.data_sets(ledger)
@@ -266,3 +265,37 @@ def test_epsilons_of_a_gaussian_budget_stand_beside_its_totals(tmp_path, monkeyp
     assert policy_facts.spent_on(ledger, known, "patients", "reduce readmissions") == 10.0
     steward.release(held[1])
     assert policy_facts.spent_on(ledger, known, "patients") == 5.0
+
+
+def test_a_steward_built_by_hand_obeys_the_adopted_policy(ledger):
+    steward = LedgerSteward(ledger, requester="Cy Holm")
+    decision = steward.decide(wish())
+    assert not decision.granted and "0 of 1 approvals" in decision.reason
+    with pytest.raises(Refused, match="0 of 1 approvals"):
+        steward.reserve(wish())
+    assert list(ledger.entries(kind="run.reserve")) == []
+    (refused, _) = ledger.entries(kind="run.decide")
+    assert refused.payload["policy"] == Policy.from_ledger(ledger).digest
+    adopt(ledger, text_of(reports=None, purposes=PURPOSES))
+    assert steward.decide(wish()).granted, "the policy is read again once another is adopted"
+    entry = adopt(ledger, text_of(reports=None, actions='["query"]'))
+    assert not steward.decide(wish()).granted
+    ledger.redact(entry.seq, "a mistake")
+    decision = steward.decide(wish())
+    assert not decision.granted and "redacted" in decision.reason
+    assert list(ledger.entries(kind="run.decide"))[-1].payload["policy"] is None
+
+
+def test_a_first_policy_between_decision_and_reservation_is_obeyed(tmp_path):
+    ledger = Ledger.open(tmp_path / "new.db")
+    Registry(ledger).register("patients", unit="patient", units=500, columns=["age", "city"],
+                              version="v1", budget=Budget(epsilon=3.0, delta=1e-5))
+    steward = LedgerSteward(ledger, requester="Cy Holm")
+    assert steward.decide(wish()).granted
+    held = steward._consent(steward.registry.view(), wish())
+    adopt(ledger, text_of(approvals="1", reports=None))
+    with pytest.raises(Refused, match="adopted a policy meanwhile"), ledger.transaction() as work:
+        held(work, {})
+    with pytest.raises(Refused, match="0 of 1 approvals"):
+        steward.reserve(wish())
+    assert list(ledger.entries(kind="run.reserve")) == []

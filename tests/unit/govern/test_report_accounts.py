@@ -10,7 +10,7 @@ from privet.claims import Cost, spending
 from privet.govern.budget import Budget, Registry, export_budget, import_budget
 from privet.govern.evidence import Evidence
 from privet.govern.ledger import Ledger
-from privet.govern.policy import Policy, adopt, approve, request, revoke, signers
+from privet.govern.policy import adopt, approve, request, revoke, signers
 from privet.govern.report import report, report_json
 from privet.govern.steward import LedgerSteward
 from tests.unit.govern.budgets_helpers import COST, claim, fit, gaussian_claim, registered
@@ -149,7 +149,7 @@ def test_signatures_under_approvals_are_verified(tmp_path):
     asked = request(ledger, wish(), "Cy Holm", "needed")
     job = asked.payload["job"]
     grant = approve(ledger, job, ANNA, expires=datetime.now(UTC) + timedelta(days=1))
-    steward = LedgerSteward(ledger, requester="Cy Holm", policy=Policy.from_ledger(ledger))
+    steward = LedgerSteward(ledger, requester="Cy Holm")
     with spending(steward, wish()) as spend:
         spend.commit(wish().guarantee, Cost(seconds=1.0))
     forged = ledger.append("approval.grant", {**grant.payload, "signer": BO.id})

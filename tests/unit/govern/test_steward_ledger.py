@@ -30,7 +30,16 @@ from privet.govern.budget import (
 from privet.govern.budget.gaussian import mu_for
 from privet.govern.ledger import Ledger, verify
 from privet.govern.steward import LedgerSteward, this_environment
-from tests.unit.govern.budgets_helpers import COST, PLAIN, Says, claim, fit, registered, traces
+from tests.unit.govern.budgets_helpers import (
+    COST,
+    PLAIN,
+    Obeying,
+    Says,
+    claim,
+    fit,
+    registered,
+    traces,
+)
 from tests.unit.govern.ledgers import sql
 
 
@@ -163,7 +172,7 @@ def test_training_in_the_clear_needs_a_policy(ledger, guarantee):
     with pytest.raises(Refused, match="promises nothing"):
         LedgerSteward(ledger).reserve(request)
     policy = Says(granted=True)
-    assert run(LedgerSteward(ledger, policy=policy), request).recorded
+    assert run(Obeying(ledger, policy), request).recorded
     reserve = next(e for e in ledger.entries() if e.kind == "run.reserve")
     assert reserve.payload["unprotected"] is True
     assert reserve.payload["approvals"] == [1]
@@ -174,7 +183,7 @@ def test_training_in_the_clear_needs_a_policy(ledger, guarantee):
 def test_policy_says_no_and_it_is_recorded(ledger):
     policy = Says(granted=False, reason="not on Sundays")
     with pytest.raises(Refused, match="not on Sundays"):
-        run(LedgerSteward(ledger, policy=policy, requester="ada"), fit("patients"))
+        run(Obeying(ledger, policy, requester="ada"), fit("patients"))
     (entry,) = ledger.entries(3)
     assert entry.payload["granted"] is False
     assert entry.payload["policy"] == policy.digest
@@ -183,7 +192,7 @@ def test_policy_says_no_and_it_is_recorded(ledger):
 
 def test_wrong_unit_is_decided_before_the_policy(ledger):
     policy = Says(granted=True)
-    decision = LedgerSteward(ledger, policy=policy).decide(fit("patients", claim(unit="person")))
+    decision = Obeying(ledger, policy).decide(fit("patients", claim(unit="person")))
     assert not decision.granted
     assert "another privacy unit" in decision.reason
     assert not policy.asked
