@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 from privet.errors import positive
 
@@ -33,6 +34,7 @@ class Odds:
     other: int
 
     @classmethod
+    @lru_cache(maxsize=256)
     def below(cls, epsilon: float) -> Odds:
         """The odds that spend epsilon, rounded down; above 16, those of 16.
 

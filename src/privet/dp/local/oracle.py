@@ -22,6 +22,7 @@ from privet.entropy import Stream
 from privet.errors import DataError, InvalidInput, positive, whole
 
 Array = np.ndarray[Any, Any]
+_BLOCK = 2**14
 MOST_VALUES = 2**20
 """Values of a domain that is reported at once; larger ones are searched (`heavy_hitters`)."""
 
@@ -113,13 +114,23 @@ class FrequencyOracle(ABC):
     def bits(self) -> int:
         """Bits that one report takes."""
 
-    @abstractmethod
     def perturb(self, values: Any, *, stream: Stream) -> Array:
         """One report for each of (n,) values in 0..k-1: (n,) int64 codes, or (n, bytes) uint8.
 
         Raises:
             InvalidInput: a value lies outside the domain (it is not shown).
         """
+        values = self._values(values)
+        # Blocks stay in the cache, and need little memory beside the reports.
+        blocks = [
+            self._draw(values[start : start + _BLOCK], stream)
+            for start in range(0, max(len(values), 1), _BLOCK)
+        ]
+        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+    @abstractmethod
+    def _draw(self, values: Array, stream: Stream) -> Array:
+        """Reports of (n,) int64 values within the domain."""
 
     @abstractmethod
     def counts(self, reports: Array) -> Array:

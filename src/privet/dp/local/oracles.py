@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -47,9 +47,9 @@ class RandomisedResponse(FrequencyOracle):
         """log2 k."""
         return bits_for(self.domain_size)
 
-    def perturb(self, values: Any, *, stream: Stream) -> Array:
+    def _draw(self, values: Array, stream: Stream) -> Array:
         """Reports in 0..k-1, (n,) int64: value + offset modulo k, the offset drawn by weight."""
-        values, odds = self._values(values), self.odds
+        odds = self.odds
         drawn = stream.below(self._total, len(values)) - odds.favoured
         # Floor division gives -1 or less for the favoured weights: offset 0.
         offset = np.maximum(drawn // odds.other + 1, 0)
@@ -64,7 +64,7 @@ class RandomisedResponse(FrequencyOracle):
     def supports(self, reports: Array) -> Array:
         """The value that was reported."""
         codes = self._codes(reports, self.domain_size)
-        return codes[:, None] == np.arange(self.domain_size)
+        return np.asarray(codes[:, None] == np.arange(self.domain_size))
 
     def outputs(self) -> Array:
         """The values themselves."""
@@ -108,9 +108,9 @@ class HadamardResponse(FrequencyOracle):
         """log2 K."""
         return self.domain_size.bit_length()
 
-    def perturb(self, values: Any, *, stream: Stream) -> Array:
+    def _draw(self, values: Array, stream: Stream) -> Array:
         """Columns, (n,) int64 in 0..K-1."""
-        rows, odds = self._values(values) + 1, self.odds
+        rows, odds = values + 1, self.odds
         drawn = stream.below((odds.favoured + odds.other) << self.bits, len(rows))
         columns = drawn & (self.columns - 1)
         negative = (drawn >> self.bits) >= odds.favoured
@@ -129,7 +129,7 @@ class HadamardResponse(FrequencyOracle):
         """The values whose row shows +1."""
         columns = self._codes(reports, self.columns)[:, None]
         rows = np.arange(1, self.domain_size + 1)
-        return (np.bitwise_count(columns & rows) & 1) == 0
+        return np.asarray((np.bitwise_count(columns & rows) & 1) == 0)
 
     def outputs(self) -> Array:
         """All columns."""
@@ -181,9 +181,8 @@ class UnaryEncoding(FrequencyOracle):
     def _bytes(self) -> int:
         return (self.domain_size + 7) // 8
 
-    def perturb(self, values: Any, *, stream: Stream) -> Array:
+    def _draw(self, values: Array, stream: Stream) -> Array:
         """Bits, (n, ceil(k / 8)) uint8; value v is bit v % 8 (from the lowest) of byte v // 8."""
-        values = self._values(values)
         out = bernoulli_bits(stream, self.q, len(values) * self._bytes)
         out = out.reshape(len(values), self._bytes)
         place, own = values >> 3, (1 << (values & 7)).astype(np.uint8)
@@ -279,13 +278,13 @@ class SubsetSelection(FrequencyOracle):
         """log2 of P (P - 1)."""
         return bits_for(self.prime * (self.prime - 1))
 
-    def perturb(self, values: Any, *, stream: Stream) -> Array:
+    def _draw(self, values: Array, stream: Stream) -> Array:
         """Codes (a - 1) P + b of subsets a D + b, (n,) int64.
 
         Of z, the place of the value in D's images, the first d are favoured; a is uniform, and
         b = value - a z.
         """
-        values, odds, prime = self._values(values), self.odds, self.prime
+        odds, prime = self.odds, self.prime
         factor, drawn = _divided(stream.below((prime - 1) * self._total, len(values)), self._total)
         inside = self.size * odds.favoured
         place = np.where(
