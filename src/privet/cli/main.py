@@ -17,6 +17,7 @@ from privet.cli.options import traceback_option
 
 _HOMES = {
     **{name: f"{name}:command" for name in ("compare", "train", "predict", "schema", "dataset")},
+    "query": "query:command",
     "perturb": "perturb:command",
     "local": "perturb:local",
     "budget": "budget:command",

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from privet.cli import compare, schema, train
+from privet.cli import compare, query, schema, train
 from privet.cli.asking import Asking
 from privet.errors import InvalidInput, Refused
 
@@ -59,6 +59,10 @@ def _callback(real: click.Command) -> Any:
             raise InvalidInput("without --private a draft is not recorded, so nobody needs to "
                                "approve it", bound="--private --epsilon NUMBER",
                                remedy="--private --epsilon 0.5")
+        if options.get("dry_run") or options.get("explain"):
+            raise InvalidInput("a look at the errors beforehand spends nothing, so nobody needs "
+                               "to approve it", bound="neither --dry-run nor --explain",
+                               remedy="privet query DATA SQL --epsilon 1 --dry-run")
         if options.get("out", "") is None and real is train.command:
             options["out"] = str(Path(gettempdir()) / "model.safetensors")  # never written
         page_at = None if page_file is None else writable(page_file, option="--page")
@@ -115,6 +119,15 @@ The options are those of 'privet compare', with or without --release.
 \b
 Example:
   privet request compare patients.csv --purpose care --reason "which protection to take"
+"""))
+command.add_command(_asking(query.command, "query", """\
+Ask for the approvals that this query of DATA needs; nothing is read or spent.
+
+The options are those of 'privet query'.
+
+\b
+Example:
+  privet request query people.csv "SELECT AVG(age) FROM t" --epsilon 1 --reason "yearly"
 """))
 command.add_command(_asking(schema.draft, "schema draft", """\
 Ask for the approvals that finding bounds for DATA needs; no bound is found, nothing is spent.

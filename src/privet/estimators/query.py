@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 from privet.claims import Cost, NullSteward, Request, Spending, spending
 from privet.claims.guarantees import RELATIONS, Relation
@@ -20,9 +20,57 @@ if TYPE_CHECKING:
     from privet.dp.query.run import Job
 
 
+Statements = list[str] | tuple[str, ...]
+Tables = Dataset | Mapping[str, Dataset]
+
+
+class Settings(TypedDict, total=False):
+    """The arguments of `query` that do not decide what it returns."""
+
+    delta: float | None
+    relation: Relation
+    public: Mapping[str, Dataset] | None
+    max_rows: int | None
+    max_groups: int | None
+    max_rows_per_group: int | None
+    weight: str | None
+    memory_limit: str | None
+    insecure_seed: int | None
+    steward: Steward | None
+    purpose: str
+
+
+@overload
 def query(
-    sql: str | Sequence[str],
-    data: Dataset | Mapping[str, Dataset],
+    sql: str, data: Tables, *, epsilon: float, dry_run: Literal[False] = False,
+    **settings: Unpack[Settings],
+) -> Answer: ...
+
+
+@overload
+def query(
+    sql: str, data: Tables, *, epsilon: float, dry_run: Literal[True],
+    **settings: Unpack[Settings],
+) -> Preview: ...
+
+
+@overload
+def query(
+    sql: Statements, data: Tables, *, epsilon: float, dry_run: Literal[False] = False,
+    **settings: Unpack[Settings],
+) -> tuple[Answer, ...]: ...
+
+
+@overload
+def query(
+    sql: Statements, data: Tables, *, epsilon: float, dry_run: Literal[True],
+    **settings: Unpack[Settings],
+) -> tuple[Preview, ...]: ...
+
+
+def query(
+    sql: str | Statements,
+    data: Tables,
     *,
     epsilon: float,
     delta: float | None = None,
@@ -97,7 +145,9 @@ def query(
         if dry_run:
             seen = preview(planned)
             return seen[0] if isinstance(sql, str) else seen
-        spends = _reserved(stack, planned, steward, purpose)
+        arguments = {**vars(options), "epsilon": epsilon, "delta": delta,
+                     "insecure_seed": insecure_seed}
+        spends = _reserved(stack, planned, steward, purpose, arguments)
         for spend in spends:
             spend.touch()
         started = time.perf_counter()
@@ -110,13 +160,16 @@ def query(
 
 
 def _reserved(
-    stack: ExitStack, planned: Job, steward: Steward | None, purpose: str
+    stack: ExitStack, planned: Job, steward: Steward | None, purpose: str,
+    arguments: Mapping[str, Any],
 ) -> list[Spending]:
     """Reserve the budget of every private table; all of them, or none."""
+    from privet.data.declared import declared
     from privet.dp.query.run import private_tables, reads_of
     from privet.estimators.stewardship import stewarded
 
     reads = reads_of(planned.plans)
+    public = {t.name for plan in planned.plans for t in plan.rows.tables if t.public}
     admitted = []
     for table in private_tables(planned.plans):
         data, own = (table.data, steward) if steward is not None else stewarded(table.data)
@@ -129,6 +182,9 @@ def _reserved(
                 "statements": [plan.text for plan in planned.plans],
                 "columns": reads[table.name.lower()],
                 "protection": f"private eps={planned.guarantee.epsilon:g}",
+                "arguments": {name: v for name, v in arguments.items() if v is not None},
+                "schema": declared(data.schema),
+                "public": sorted(public),
             },
         )
         admitted.append((own or NullSteward(), request))

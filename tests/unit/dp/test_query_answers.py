@@ -118,6 +118,32 @@ def test_joins_with_public_and_private_tables() -> None:
     assert abs(both.rows[0][0] - N / 2) <= 1.6 * both.rows[0][1]
 
 
+def test_tables_may_have_any_name() -> None:
+    tables = dict.fromkeys(("base", "picked", "t0", 'odd "name"', "groups"), OWNED)
+    for name in tables:
+        quoted = '"' + name.replace('"', '""') + '"'
+        answer = ask(f"SELECT tag, SUM(x) FROM {quoted} AS picked GROUP BY tag", tables,
+                     max_groups=2, max_rows_per_group=2)
+        assert answer["tag"] == ["b", "é"]
+
+
+def test_every_function_is_total() -> None:
+    cells = np.array([-1.0, 0.0, 1e308, -1e308, np.inf, np.nan, 1.0] * 40)
+    data = pv.read({"x": cells, "s": np.array(["é\\", "%", "a"] * 93 + ["_"], dtype=object)},
+                   schema={"unit": "row", "columns": {"x": {"kind": "number"}}})
+    numbers = ("LN(x)", "SQRT(x)", "EXP(x)", "POWER(x, 8)", "ROUND(x, 300)", "ROUND(x, -300)",
+               "x % 3", "3 % x", "1 / x", "FLOOR(x) + CEIL(x)", "ABS(x) - x", "CAST(x AS INTEGER)",
+               "NULLIF(x, 0)", "COALESCE(x / 0, x)", "GREATEST(x, NULL)", "LENGTH(s)",
+               "CAST(SUBSTRING(s, -3, 2) AS DOUBLE)", "CASE WHEN s LIKE '%\\' THEN x END",
+               "CAST(LEFT(s, 0) AS BIGINT)", "CASE x WHEN 0 THEN 1 ELSE x END")
+    for expression in numbers:
+        sql = f"SELECT SUM(LEAST(GREATEST({expression}, -5), 5)) AS v, COUNT({expression}) FROM t"
+        ((value, *_),) = ask(sql, data).rows
+        assert math.isfinite(value)
+    for key in ("UPPER(TRIM(s))", "LOWER(s)", "x", "-x", "x * 0"):
+        ask(f"SELECT {key} AS k, COUNT(*) FROM t GROUP BY k", data)
+
+
 def test_weights_count_rows_by_a_column() -> None:
     answer = ask("SELECT COUNT(*) AS n, AVG(age) AS v FROM t WHERE TRUE", weight="x")
     row = next(iter(answer))

@@ -14,7 +14,7 @@ from sqlglot.errors import SqlglotError
 from privet.claims.guarantees import Relation
 from privet.dp.query import compile as row
 from privet.dp.query.columns import Columns
-from privet.dp.query.expressions import Expr, as_number
+from privet.dp.query.expressions import MOST_LEVELS, Expr, Level, as_number
 from privet.dp.query.measures import Registry, is_aggregate
 from privet.dp.query.plan import Caps, Key, Measure, Plan, Rows
 from privet.dp.query.refusals import malformed, only, refused, shown
@@ -52,7 +52,7 @@ def statements(text: str) -> list[str]:
     Raises:
         InvalidInput: it is no SQL, or holds none.
     """
-    found = [tree for tree in _parsed(text) if tree is not None]
+    found = _parsed(text)
     if not found:
         raise InvalidInput("there is no statement", value=text[:80],
                            remedy="SELECT COUNT(*) FROM t")
@@ -61,7 +61,9 @@ def statements(text: str) -> list[str]:
 
 def _parsed(text: str) -> list[Any]:
     try:
-        return list(sqlglot.parse(text, read="duckdb"))
+        found = sqlglot.parse(text, read="duckdb")
+        # A semicolon with a comment before it is no statement.
+        return [tree for tree in found if tree is not None and not isinstance(tree, exp.Semicolon)]
     except SqlglotError as error:
         found = error.errors[0] if getattr(error, "errors", None) else {}  # type: ignore[attr-defined]  # of ParseError
         where = f" in line {found['line']}, column {found['col']}" if "line" in found else ""
@@ -79,7 +81,7 @@ def build(text: str, tables: Mapping[str, Table], options: Options) -> Plan:
         MissingBounds: an aggregate's bounds are not in the schema.
         InvalidInput, UnknownColumn: it is not understood.
     """
-    trees = [tree for tree in _parsed(text) if tree is not None]
+    trees = _parsed(text)
     if len(trees) != 1:
         raise InvalidInput("one statement is answered at a time", value=len(trees), bound="1",
                            remedy="privet query DATA --file queries.sql   # splits one budget")
@@ -158,15 +160,21 @@ def _keys(select: Node, rows: Rows) -> list[tuple[Node, Key]]:
         if expr.sql == rows.unit:
             raise refused(node, "groups of one unit each would list the units",
                           remedy=f"SELECT COUNT(DISTINCT {node.sql()}) FROM t")
-        levels = expr.levels
-        if levels is not None and expr.kind == "number":
-            levels = tuple(dict.fromkeys(levels))
-        found.append((node, Key(node.sql(dialect="duckdb"), expr, levels)))
+        found.append((node, Key(node.sql(dialect="duckdb"), expr, _levels(expr))))
     known = [len(key.levels or ()) for _, key in found if key.levels is not None]
     if len(known) == len(found) and math.prod(known) > MOST_GROUPS:
         raise refused(group, "there are too many known groups", bound=f"{MOST_GROUPS}",
                       remedy="fewer or coarser keys, such as FLOOR(age / 10) * 10")
     return found
+
+
+def _levels(expr: Expr) -> tuple[Level, ...] | None:
+    """All values of a key: those that are known, or the whole numbers between its bounds."""
+    if expr.levels is not None:
+        return tuple(dict.fromkeys(expr.levels))
+    if not (expr.whole and expr.is_bounded and expr.high - expr.low < MOST_LEVELS):
+        return None
+    return (*map(float, range(math.ceil(expr.low), math.floor(expr.high) + 1)), None)
 
 
 def _meant(node: Node, select: Node, aliases: dict[str, Node]) -> Node:

@@ -53,6 +53,7 @@ class Engine:
         self._con.execute(f"SET temp_directory = {text(self._folder.name)}")
         if self._memory_limit is not None:
             self._con.execute(f"SET memory_limit = {text(self._memory_limit)}")
+        self._con.execute("CREATE SCHEMA stored")
         for macro in MACROS:
             self._con.execute(macro)
         for name, table in self._tables.items():

@@ -84,6 +84,20 @@ class Answer:
             raise Unavailable("Arrow needs pyarrow", remedy="pip install 'privet[arrow]'") from None
         return pyarrow.table({name: self[name] for name in self.columns})
 
+    def to_ipc(self) -> bytes:
+        """An Arrow file, as pyarrow, pandas and polars read it.
+
+        Raises:
+            Unavailable: pyarrow is not installed.
+        """
+        table = self.to_arrow()
+        import pyarrow
+
+        out = io.BytesIO()
+        with pyarrow.ipc.new_file(out, table.schema) as writer:
+            writer.write_table(table)
+        return out.getvalue()
+
     def to_xlsx(self) -> bytes:
         """An Excel workbook: the table, and on a second sheet the guarantee.
 

@@ -109,7 +109,8 @@ def _table(node: Node, context: Context) -> Table:
 
 def engine_name(table: Table) -> str:
     """What the engine calls a table."""
-    return quoted(table.name or "data")
+    # In a schema of their own, where no step of the rewritten SQL has their names.
+    return f"stored.{quoted(table.name or 'data')}"
 
 
 def _stored(table: Table, alias: str, node: Node, scope: Scope, context: Context) -> Rows:
@@ -118,7 +119,7 @@ def _stored(table: Table, alias: str, node: Node, scope: Scope, context: Context
     scope.add(alias, Stored(table, reads), own, node)
     unit, cap = None, 1
     if not table.public and not table.data.schema.unit.is_row:
-        unit = scope.sql(alias.lower(), table.unit, node)
+        unit = scope.sql(alias.lower(), table.unit)
         cap = table.data.schema.unit.max_rows
     return Rows(
         sql=f"{engine_name(table)} AS {own}", scope=scope, where=(), unit=unit,

@@ -127,7 +127,14 @@ class Stored:
     reads: dict[str, None]
 
     def read(self, name: str) -> None:
-        """Remember a column."""
+        """Remember a column.
+
+        Raises:
+            InvalidInput: another one that is needed has this name in another case.
+        """
+        if any(c != name and c.lower() == name.lower() for c in self.reads):
+            raise malformed(name, "two columns of one table differ only by upper and lower case",
+                            remedy="rename one of them in the source")
         self.reads[name] = None
 
     @property
@@ -160,12 +167,11 @@ class Derived:
 
 
 class Scope:
-    """The relations of one FROM clause under their aliases, and which columns were asked for."""
+    """The relations of one FROM clause under their aliases."""
 
     def __init__(self) -> None:
         self.relations: dict[str, Relation] = {}
         self.names: dict[str, str] = {}
-        self.used: dict[str, dict[str, None]] = {}
 
     def add(self, alias: str, relation: Relation, own: str, node: Any) -> None:
         """Put a relation in, under the user's alias and its own name in the rewritten SQL."""
@@ -173,7 +179,6 @@ class Scope:
             raise malformed(node, "two tables have one alias", remedy="FROM t AS a JOIN t AS b ...")
         self.relations[alias.lower()] = relation
         self.names[alias.lower()] = own
-        self.used[own] = {}
 
     def find(self, name: str, qualifier: str, node: Any) -> tuple[str, str]:
         """(alias, column).
@@ -199,18 +204,12 @@ class Scope:
     def column(self, name: str, qualifier: str, node: Any) -> Expr:
         """A column's cells, with what is known of them."""
         alias, column = self.find(name, qualifier, node)
-        return self.relations[alias].cell(self.sql(alias, column, node), column)
+        return self.relations[alias].cell(self.sql(alias, column), column)
 
-    def sql(self, alias: str, column: str, node: Any) -> str:
+    def sql(self, alias: str, column: str) -> str:
         """A column in the rewritten SQL, which from now on is read."""
-        own = self.names[alias]
-        taken = self.used[own]
-        if any(c != column and c.lower() == column.lower() for c in taken):
-            raise malformed(node, "two columns of one table differ only by upper and lower case",
-                            remedy="rename one of them in the source")
-        taken[column] = None
         self.relations[alias].read(column)
-        return f"{own}.{quoted(column)}"
+        return f"{self.names[alias]}.{quoted(column)}"
 
 
 def named(text: str, columns: Iterable[str]) -> str | None:
