@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from privet.cli.asking import watched
 from privet.cli.options import budget, output_options, purpose_option, table_options
 from privet.errors import InvalidInput, Refused
 
@@ -84,8 +85,9 @@ def _perturbed(
         source_of(source.data)
         raise missing_bounds(source, "records are perturbed within bounds that do not come from "
                              "them, and no schema gives them")
-    rows = open_data(source)
-    return perturb(rows, epsilon, columns=columns, out=file, before=before, purpose=purpose)
+    rows, steward = watched(open_data(source))
+    return perturb(rows, epsilon, columns=columns, out=file, before=before, purpose=purpose,
+                   **steward)
 
 
 def _before(source: Source, file: Path, again: bool) -> LocalDPGuarantee | None:

@@ -9,10 +9,12 @@ from typing import Any
 
 import click
 
-from privet.cli import compare, query, schema, train
+from privet.cli import compare, perturb, query, schema, train
 from privet.cli.asking import Asking
 from privet.errors import InvalidInput, Refused
 
+_RESULTS = {"train": "model.safetensors", "perturb": "asked-of-privet.csv"}
+"""Names of results for commands that must have one."""
 _REASON = click.Option(["--reason"], required=True, metavar="TEXT",
                        help="Why it should be approved, for those who decide.")
 _PAGE = click.Option(["--page", "page_file"], metavar="FILE",
@@ -63,8 +65,8 @@ def _callback(real: click.Command) -> Any:
             raise InvalidInput("a look at the errors beforehand spends nothing, so nobody needs "
                                "to approve it", bound="neither --dry-run nor --explain",
                                remedy="privet query DATA SQL --epsilon 1 --dry-run")
-        if options.get("out", "") is None and real is train.command:
-            options["out"] = str(Path(gettempdir()) / "model.safetensors")  # never written
+        if options.get("out", "") is None and real.name in _RESULTS:
+            options["out"] = str(Path(gettempdir()) / _RESULTS[real.name])  # never written
         page_at = None if page_file is None else writable(page_file, option="--page")
         ctx.obj = asking = Asking()
         assert real.callback is not None
@@ -128,6 +130,15 @@ The options are those of 'privet query'.
 \b
 Example:
   privet request query people.csv "SELECT AVG(age) FROM t" --epsilon 1 --reason "yearly"
+"""))
+command.add_command(_asking(perturb.command, "perturb", """\
+Ask for the approvals that perturbing the records of DATA needs; nothing is read or spent.
+
+The options are those of 'privet perturb'.
+
+\b
+Example:
+  privet request perturb answers.csv --epsilon 2 --reason "to publish the answers"
 """))
 command.add_command(_asking(schema.draft, "schema draft", """\
 Ask for the approvals that finding bounds for DATA needs; no bound is found, nothing is spent.

@@ -188,6 +188,9 @@ class LocallyPrivate(Protection):
             Refused: the policy or the budget says no, or a row may not be a person.
             DataError: a cell is not what the schema says; what was reserved is spent.
         """
+        from privet.data.declared import declared
+        from privet.protect.asked import arguments
+
         layout = self.layout(data)
         rows = data.count()
         guarantee = self._table_guarantee(layout, data, before)
@@ -197,8 +200,9 @@ class LocallyPrivate(Protection):
             data_set=data.name,
             guarantee=guarantee,
             purpose=purpose,
-            parameters={"protection": self.label, "columns": list(used),
-                        "per_record": layout.per_record},
+            parameters={"protection": self.label, "arguments": arguments(self),
+                        "columns": list(used), "per_record": layout.per_record,
+                        "schema": declared(data.schema)},
         )
         with spending(steward or NullSteward(), request) as spend:
             spend.touch()

@@ -18,8 +18,8 @@ owner = "St. Mary's"
 [approvers]
 "Anna Berg" = "{ANNA.public.hex()}"
 [default]
-actions = ["fit", "compare", "schema"]
-protections = ["private"]
+actions = ["fit", "compare", "schema", "perturb"]
+protections = ["private", "local"]
 purposes = {{care = {{plain = true}}}}
 epsilon_per_release = 9.0
 delta_per_release = 1e-2
@@ -32,6 +32,7 @@ COMMANDS = {
     "compare": ("compare", "--epsilon", "1", "--seeds", "2", *CARE),
     "compare --release": ("compare", "--epsilon", "0.5", "--seeds", "2", "--release", "6",
                           "--delta", "1e-3", *CARE),
+    "perturb": ("perturb", "--epsilon", "2", *CARE, "--out", "noisy.csv"),
     "draft": ("draft", "--private", "--epsilon", "0.5", "--kind", "city=Bern,Genf", *CARE),
 }  # fmt: skip
 

@@ -331,6 +331,21 @@ def test_no_other_draft_has_the_digest(change: dict[str, Any]) -> None:
     assert job_digest(first) != job_digest(second)
 
 
+@pytest.mark.parametrize("change", [
+    {"epsilon": 1.5}, {"columns": "some"},
+    {"data": changed("columns.age.bounds", [0, 1e9])},
+    {"data": changed("columns.city.categories", ["Bern", "Chur", "Genf"])},
+], ids=str)  # fmt: skip
+def test_no_other_perturbation_has_the_digest(change: dict[str, Any]) -> None:
+    def perturbing(data: Any = None, epsilon: float = 2.0, columns: str = "all") -> Any:
+        return lambda steward: pv.LocallyPrivate(epsilon, columns=columns).perturb(
+            dataset(data), steward=steward)  # fmt: skip
+
+    first, second = wanted(perturbing()), wanted(perturbing(**change))
+    assert job_digest(first) == job_digest(wanted(perturbing()))
+    assert job_digest(first) != job_digest(second)
+
+
 def test_settings_are_written_in_one_way() -> None:
     value = {"a": np.float64(1.5), 1: (np.int64(2), np.bool_(True)), "n": float("inf"),
              "s": np.str_("x"), "o": object()}

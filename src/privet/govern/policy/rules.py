@@ -23,7 +23,8 @@ from privet.govern.policy.values import stack
 if TYPE_CHECKING:
     from privet.govern.policy.policy import Policy
 
-_COMMANDS = {"fit": "train", "compare": "compare", "schema": "draft"}
+_COMMANDS = {"fit": "train", "compare": "compare", "schema": "draft", "query": "query",
+             "perturb": "perturb"}
 """What `privet request` calls an action."""
 SLACK = 1 + 1e-9
 """Sums of floats may exceed a limit by their rounding."""
