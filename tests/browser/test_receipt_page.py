@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from privet.claims import Cost, DPGuarantee, Sight, to_json
-from privet.claims.events import Event, Gaussian
+from privet.claims.events import Event, Gaussian, PoissonGaussian
 from privet.dp.accounting import epsilon_for
 from privet.govern.ledger import Ledger, Receipt, SigningKey, check
 from privet.govern.ledger.canonical import framed
@@ -264,6 +264,38 @@ def test_a_claim_that_its_own_key_signed_too_low_does_not_hold(opened: Any, tmp_
     assert f"Claimed: epsilon {spent / 2} at delta 1e-06." in second
     assert "spend more than it claims" in second
     assert found.requests == [found.url] and found.complaints == []
+
+
+def test_the_plot_marks_what_was_claimed(opened: Any, tmp_path: Path) -> None:
+    releases = (PoissonGaussian(1.1, 40, rate=0.05), Gaussian(12.0))
+    spent = epsilon_for(releases, 1e-6)
+    cases = {spent * 1.2: "good", spent / 3: "bad"}
+    receipts = [
+        resigned(payload(epsilon, *releases), tmp_path, f"{n}.db")
+        for n, epsilon in enumerate(cases)
+    ]
+    found = opened(receipt_page(*receipts), width=380)
+    assert found.claims() == ["holds", "fails"]
+    found.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert found.page.evaluate(OVERFLOW) == [0, []]
+    for number, (epsilon, css) in enumerate(cases.items()):
+        plot = found.page.locator("article").nth(number).locator(".plot svg")
+        assert plot.count() == 1
+        assert plot.locator(f"path.claim.{css}").count() == 1
+        assert plot.get_attribute("aria-label").endswith(f"{epsilon:.5g} is claimed")
+        centre = "n => { const b = n.getBoundingClientRect(); return b.x + b.width / 2; }"
+        marked, point = (plot.locator(css).evaluate(centre) for css in ("path.claim", ".point"))
+        assert (marked > point) == (css == "good")
+        inside = """svg => { const all = svg.getBoundingClientRect();
+          return [...svg.querySelectorAll("text")].every(text => {
+            const own = text.getBoundingClientRect();
+            return own.left >= all.left && own.right <= all.right && own.bottom <= all.bottom;
+          }); }"""
+        assert plot.evaluate(inside)
+        points = plot.locator("polyline").get_attribute("points").split()
+        heights = [float(point.split(",")[1]) for point in points]
+        assert len(points) > 50 and heights == sorted(heights), "delta falls"
+    assert found.complaints == []
 
 
 def test_a_claim_that_cannot_be_recomputed_is_not_green(opened: Any, tmp_path: Path) -> None:

@@ -186,6 +186,7 @@ function article(name, receipt, checks, opinion, body) {
 }
 
 const rounded = (value) => (Number.isFinite(value) ? String(Number(value.toPrecision(5))) : "no bound");
+const small = (value) => (value > 0 && value < 1e-3 ? value.toExponential() : String(value));
 const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
 const RELATIONS = {
   "zero-out": "one unit's contribution is replaced by nothing",
@@ -222,17 +223,18 @@ function arithmetic(result) {
   const { releases, relation, delta, share, parts, found } = result;
   if (!releases || found === undefined) return null;
   const sampled = releases.some((release) => release.rate < 1);
-  const rest = [...parts].filter(([name]) => name !== MECHANISM).map(([name, part]) => `${name} ${part}`);
+  const rest = [...parts].filter(([name]) => name !== MECHANISM).map(([name, part]) => `${name} ${small(part)}`);
   const paragraphs = (...texts) => texts.map((text) => node("p", { dir: "auto" }, text));
-  return node("details", { class: "arithmetic" }, node("summary", {}, "The arithmetic"), listed([
+  const plot = plotOf(result);
+  return node("details", { class: "arithmetic" }, node("summary", {}, "The arithmetic"), plot ? [plot] : [], listed([
     ["Releases", paragraphs(...releases.map(releaseText))],
     ["Neighbours", paragraphs(`${relation}: ${RELATIONS[relation]}`)],
-    ["Delta", paragraphs(share === delta ? `all of ${delta} is for these releases`
-      : `${share} of ${delta} is for these releases; taken as stated: ${rest.join(", ") || "the rest"}`)],
+    ["Delta", paragraphs(share === delta ? `all of ${small(delta)} is for these releases`
+      : `${small(share)} of ${small(delta)} is for these releases; taken as stated: ${rest.join(", ") || "the rest"}`)],
     ["Method", paragraphs(sampled
       ? "the distribution of the privacy loss on a grid, every loss rounded up, composed by Fourier transform; adding and removing a unit apart, the greater delta last"
       : `Gaussians on every unit compose exactly, here to mu = ${rounded(joinedMu(releases, relation))}; delta by Balle & Wang 2018, Theorem 8`)],
-    ["Result", paragraphs(`epsilon ${rounded(found)} at delta ${share}, an upper bound`)],
+    ["Result", paragraphs(`epsilon ${rounded(found)} at delta ${small(share)}, an upper bound`)],
     ["Tolerance", paragraphs(`a claim does not hold if it lies more than ${TOLERANCE}, or ${SHARE * 100} % of itself if that is less, below the result`)],
     ["Not shown by this", paragraphs("that this noise was really added, and that nothing else was released")],
   ]));

@@ -8,7 +8,15 @@ from privet.errors import InvalidInput
 from privet.govern.ledger import Receipt
 from privet.govern.report import look
 
-SCRIPTS = ("hashes.js", "checks.js", "gaussian.js", "sampled.js", "claims.js", "receipt.js")
+SCRIPTS = (
+    "hashes.js",
+    "checks.js",
+    "gaussian.js",
+    "sampled.js",
+    "claims.js",
+    "plot.js",
+    "receipt.js",
+)
 
 
 def receipt_page(*receipts: Receipt, ledger: str | None = None, key: str | None = None) -> str:
