@@ -117,7 +117,8 @@ def register(
 @click.argument("file")
 @click.option("--attest", metavar="TEXT",
               help="Why FILE is NAME, where no hash can tell: its hash key was lost, or its hashes "
-              "were erased. Rows, units and columns must be as registered.")
+              "were erased. Rows, units and columns must be as registered. After a change of the "
+              "key: why versions that FILE is not like need not be recognised any more.")
 @_file_options
 @ledger_option
 @output_options
@@ -151,12 +152,16 @@ def version(
             name, version=known_as, rows=rows, units=units, columns=data.columns, traces=traces,
             attested=None if attest is None else (requester(), attest),
         )
+        behind = sum(one.key != traces.key for one in registry.get(name).sketches)
     if as_json:
         print_json({"name": name, "entry": entry.seq, "rows": rows, "units": units,
-                    "attested": attest is not None})
-    else:
-        say(f"Version {len(known.versions) + 1} of {name}: {rows} rows of {units} units, "
-            f"entry {entry.seq}.")
+                    "attested": attest is not None, "known_by_old_key": behind})
+        return
+    say(f"Version {len(known.versions) + 1} of {name}: {rows} rows of {units} units, "
+        f"entry {entry.seq}.")
+    if behind:
+        say(f"{behind} of its versions, which FILE is not like, are known by the old hash key "
+            "alone. It is kept until their files are versions too, or --attest gives them up.")
 
 
 @command.command("forget", short_help="Erase keyed hashes of persons.")
@@ -222,8 +227,8 @@ def rekey(where: str | None, as_json: bool) -> None:
     """Make a new key for the keyed hashes.
 
     The old key is kept until each set has a version under the new one: run privet dataset version
-    NAME FILE for all that are named. Until then a set is recognised by the old key; with its
-    version, what the old key has hashed of it is erased, and the old key with the last.
+    NAME FILE for all that are named. Until then a set is recognised by the old key. What that has
+    hashed of a version is erased with a new one that it is like, and the old key with the last.
 
     \b
     Example:

@@ -220,13 +220,41 @@ def test_a_rotated_hash_key_is_kept_until_each_set_has_a_version(ledger, tmp_pat
 def test_other_data_do_not_take_a_name_over_after_a_new_hash_key(ledger, start, stop):
     registry = rotated(ledger)
     for attested in (None, ("Cy", "it is")):
-        with pytest.raises(Refused, match="not the registered 'patients'"):
+        with pytest.raises(Refused, match="not the registered 'patients'|registered 'staff'"):
             registry.add_version("patients", version="2", rows=50, units=50, columns=["a", "b"],
                                  traces=traces(ledger, start, stop), attested=attested)
     assert kind(ledger, 0, 50) == "changed"
     with pytest.raises(InvalidInput, match="nobody needs"):
         registry.add_version("patients", version="2", traces=traces(ledger, 0, 50),
                              attested=("Cy", "it is"))
+
+
+def test_a_detour_over_a_strange_version_takes_no_name_over(ledger):
+    registry = registered(ledger, rows=50, units=50, columns=["a"], traces=traces(ledger, 0, 50))
+    registry.add_version("patients", version="strange", traces=traces(ledger, 900, 950))
+    rotate_hash_key(ledger)
+    entry = registry.add_version("patients", version="2", traces=traces(ledger, 900, 950))
+    assert entry.payload["sketches"] == {"3": None}
+    assert kind(ledger, 0, 50) == kind(ledger, 900, 950) == "changed"
+    assert len(hash_keys(ledger)) == 2, "the first version is known by the old key alone"
+    with pytest.raises(Refused, match="not known by this hash key yet"):
+        rotate_hash_key(ledger)
+    registry.add_version("patients", version="3", traces=traces(ledger, 0, 40))
+    assert len(hash_keys(ledger)) == 1
+    assert kind(ledger, 0, 50) == kind(ledger, 900, 950) == "changed"
+
+
+def test_versions_that_are_gone_are_given_up_by_a_word(ledger):
+    registry = registered(ledger, traces=traces(ledger, 0, 50))
+    registry.add_version("patients", version="strange", traces=traces(ledger, 900, 950))
+    rotate_hash_key(ledger)
+    entry = registry.add_version("patients", version="2", traces=traces(ledger, 900, 950),
+                                 attested=("Cy", "the first data are deleted"))
+    assert entry.payload["sketches"] == {"2": None, "3": None}
+    assert len(hash_keys(ledger)) == 1
+    assert kind(ledger, 0, 50) == "unknown"
+    assert [one.reason for one in registry.get("patients").attested] == [
+        "the first data are deleted"]
 
 
 def test_an_exact_copy_is_enough_after_a_new_hash_key(ledger):

@@ -150,8 +150,8 @@ def rotate_hash_key(ledger: Ledger) -> Entry:
     """Follow the hash key by a new one.
 
     The key before is kept, and what it has hashed: by it the sets are recognised, and told from
-    other data, until each has a version under the new key. A set's old hashes are erased with
-    its version, and the old key with the last (`end_rotation`).
+    other data, until each has a version under the new key. The old hashes of a version are erased
+    with a new version that it is like, and the old key with the last (`end_rotation`).
 
     The new key takes its place once the entry is written. A process that ends between leaves the
     old one there, as if nothing had been done: rotate again.
@@ -165,7 +165,7 @@ def rotate_hash_key(ledger: Ledger) -> Entry:
 
     def work(transaction: Transaction) -> Entry:
         view = advance(View(), transaction.connection)
-        behind = _known_otherwise(view, key_name(own))
+        behind = _known_otherwise(ledger, view)
         if behind:
             raise Refused(
                 "sets are not known by this hash key yet, and the one before it would be lost",
@@ -189,13 +189,16 @@ def end_rotation(ledger: Ledger, view: View) -> None:
     """Delete the hash key before, if no set is known by it any more, and what was erased."""
     before = old_key_file(ledger)
     if before.exists():
-        if not _known_otherwise(view, key_name(hash_key(ledger))):
+        if not _known_otherwise(ledger, view):
             before.unlink()
         ledger.scrub()
 
 
-def _known_otherwise(view: View, key: str) -> list[str]:
-    return [s.name for s in view.sets.values() if s.key not in (None, key)]
+def _known_otherwise(ledger: Ledger, view: View) -> list[str]:
+    """The sets of which any version is known by the key before, or all by a lost one."""
+    own, *before = map(key_name, hash_keys(ledger))
+    return [s.name for s in view.sets.values() if s.key not in (None, own)
+            or any(one.key in before for one in (*s.sketches, *s.contents))]
 
 
 def _view(ledger: Ledger) -> View:

@@ -123,11 +123,13 @@ class Registry:
     ) -> Entry:
         """Record that a set has grown or changed; what was spent stays spent.
 
-        Of a set that is known by another hash key, what that key has hashed is erased: from now on
-        it is known by this version. When no set is known by the key before, that one is deleted.
+        Of a set that is known by the hash key before, what that key has hashed of the versions
+        that this one is like is erased: from now on they are known by this one. When nothing is
+        known by the key before, that one is deleted.
 
         Args:
-            attested: who says, and why, that this is the set, where no hash can tell.
+            attested: who says, and why, that this is the set, where no hash can tell; and that
+                the versions that it is not like need not be known any more.
 
         Raises:
             InvalidInput: no such set; or nobody needs to give their word.
@@ -146,13 +148,10 @@ class Registry:
         def work(transaction: Transaction) -> Entry:
             view = advance(self._view, transaction.connection)
             old = existing(view, name)
-            check_continues(old, new, traces, seen, attested is not None)
             check_copies(view, replace(old, version=new), traces)
             check_relatives(view, name, traces)
             sealed = _sealed(old, new, traces)
-            stale = old.roots if traces and old.key not in (None, traces.key) else {}
-            sketches.erase(transaction.connection, stale)
-            erased = {str(place): None for place in stale}
+            erased = _superseded(transaction, old, new, traces, seen, attested is not None)
             entry = transaction.append(
                 VERSION, payload | _promises(sealed) | ({"sketches": erased} if erased else {})
             )
@@ -237,6 +236,20 @@ def _sealed(data_set: DataSet, version: str, traces: Traces | None) -> tuple[Sea
         Sealed.of(data_set.name, version, sketch, contents=of_rows)
         for sketch, of_rows in ((units, False), (contents, True)) if sketch is not None
     )
+
+
+def _superseded(
+    transaction: Transaction, old: DataSet, version: str, traces: Traces | None, seen: Facts,
+    attested: bool,
+) -> dict[str, None]:
+    """Erase the sketches under other keys that a version takes the place of; what to say of it."""
+    if traces is None:
+        return {}
+    held = sketches.read(transaction.connection, old.roots)
+    stale = {place: one.sketch for place, one in held.items() if one.sketch.key != traces.key}
+    gone = check_continues(old, version, traces, seen, stale, attested=attested)
+    sketches.erase(transaction.connection, gone)
+    return {str(place): None for place in gone}
 
 
 def _promises(sealed: tuple[Sealed, ...]) -> dict[str, dict[str, str] | None]:

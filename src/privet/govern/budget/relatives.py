@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from privet.errors import InvalidInput, Refused
 from privet.govern.budget.sets import DataSet, View
-from privet.govern.budget.sketch import Overlap
-from privet.govern.budget.traces import SAME, Traces, overlap_of, shared_units, versions_of
+from privet.govern.budget.sketch import Overlap, Sketch
+from privet.govern.budget.traces import SAME, Traces, overlap_of, versions_of
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,9 @@ class Match:
 
     kind: Literal["exact", "changed", "derived", "unknown"]
     names: tuple[str, ...] = ()
+
+
+Stale = Mapping[int, Sketch]
 
 
 class Facts(NamedTuple):
@@ -217,14 +220,19 @@ def check_relatives(view: View, name: str, traces: Traces | None) -> None:
 
 
 def check_continues(
-    old: DataSet, version: str, traces: Traces | None, seen: Facts, attested: bool
-) -> None:
+    old: DataSet, version: str, traces: Traces, seen: Facts, stale: Stale, *, attested: bool
+) -> Stale:
     """Refuse what may be other data than a set that is known by another hash key alone: the set
     would be known by them from now on, and its own data by nothing.
 
     Args:
         seen: what the source is like.
-        attested: its owner gives their word for it.
+        stale: the set's sketches under other keys than the present one, by place.
+        attested: somebody gives their word for it.
+
+    Returns:
+        The sketches that are needed no more: those of versions of which the source is one, grown
+        or changed; all of them where somebody gives their word.
 
     Raises:
         Refused: under the key before, it is not the set, grown or changed. Where that key is
@@ -232,25 +240,23 @@ def check_continues(
             columns are not as registered.
         InvalidInput: their word is not needed.
     """
-    if old.key is None or traces is None or old.key == traces.key:
-        told: bool | None = True
-    elif not versions_of(version, traces).isdisjoint(old.versions):
-        told = True
-    elif old.key in traces.keys and old.sketches:
-        overlap = shared_units(traces, old)
-        told = overlap is not None and overlap.of_second >= SAME
-    else:
-        told = None
-    name = shlex.quote(old.name)
-    if told is None:
+    own = None if traces.before is None else traces.before[1].unit_of(old)
+    told = {place for place, sketch in stale.items() if place > 0 and own is not None
+            and own.key == sketch.key and own.overlap(sketch).of_second >= SAME}
+    matched = {place: sketch for place, sketch in stale.items() if abs(place) in told}
+    exact = not versions_of(version, traces).isdisjoint(old.versions)
+    if old.key not in (None, traces.key) and not matched and not exact:
+        if any(sketch.key in traces.keys for sketch in stale.values()):
+            raise Refused(
+                f"this source is not the registered {old.name!r}, by the hash key before",
+                bound=f"the data of {old.name!r}, or at least half of its units",
+                remedy=f"privet dataset version {old.name} FILE   # with its own data",
+            )
         _require_attested(old, seen, attested)
-    elif not told:
-        raise Refused(f"this source is not the registered {old.name!r}, by the hash key before",
-                      bound=f"the data of {old.name!r}, or at least half of its units",
-                      remedy=f"privet dataset version {name} FILE   # with its own data")
-    elif attested:
+    elif attested and len(matched) == len(stale):
         raise InvalidInput("hashes tell what this source is, so nobody needs to give their word",
-                           remedy=f"privet dataset version {name} FILE")
+                           remedy=f"privet dataset version {old.name} FILE")
+    return stale if attested else matched
 
 
 def _require_attested(old: DataSet, seen: Facts, attested: bool) -> None:

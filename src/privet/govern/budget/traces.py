@@ -92,14 +92,6 @@ def overlap_of(traces: Traces | None, data_set: DataSet) -> Overlap | None:
     return max(seen, key=lambda overlap: overlap.of_second, default=None)
 
 
-def shared_units(traces: Traces | None, data_set: DataSet) -> Overlap | None:
-    """The same by the units that are declared alone."""
-    if traces is None:
-        return None
-    seen = [one for under in traces.under_keys() for one in _of_units(under, data_set)]
-    return max(seen, key=lambda overlap: overlap.of_second, default=None)
-
-
 def _seen(traces: Traces, data_set: DataSet) -> Iterator[Overlap]:
     yield from _of_units(traces, data_set)
     if data_set.unit != ROW and data_set.unit not in traces.names:
