@@ -10,13 +10,17 @@ from html.parser import HTMLParser
 import pytest
 
 from privet.errors import InvalidInput, Refused
+from privet.govern.evidence import KINDS
 from privet.govern.ledger import Ledger
 from privet.govern.policy import adopt_organisation
+from privet.govern.policy.adoption import ORGANISATION as ORGANISATION_KIND
+from privet.govern.policy.words import promises
 from privet.govern.report import papers, receipt_page, report, report_json
 from privet.govern.report import record as note
 from privet.govern.report import written as written_here
+from privet.govern.report.reports import ENTRIES
 from tests.unit.govern.ledgers import sql
-from tests.unit.govern.recorded import ORGANISATION, payloads, record, written
+from tests.unit.govern.recorded import ORGANISATION, claim, payloads, record, written
 from tests.unit.govern.test_evidence import Without
 
 ANSWERS = ["Who learns what", "Under which assumption", "At what cost", "How to check it"]
@@ -32,7 +36,8 @@ MITCHELL = [
     "Caveats and recommendations",
 ]
 ARTICLE_30 = {
-    "a": ["Controller", "Joint controllers", "Representative", "Data-protection officer",
+    "a": ["Controller", "Joint controllers", "Representative, if outside the Union",
+          "Data-protection officer",
           "Organisation file"],
     "b": ["Purpose", "Description", "Legal basis", "Processing recorded",
           "Organisation file of the runs"],
@@ -49,6 +54,7 @@ ARTICLE_30 = {
     "f": ["Envisaged limits"],
     "g": [
         "Measures of the organisation",
+        "What the data subjects are promised",
         "Protection of each run",
         "Caveats",
         "Privacy budget",
@@ -147,9 +153,9 @@ def test_a_record_has_the_letters_of_article_30(declared):
         letters = {g["letter"]: [line["term"] for line in g["lines"]] for g in row["groups"]}
         assert letters == {key: ARTICLE_30[key] for key in "bcdefg"}
     assert [item["text"] for item in said(found, "Processing recorded")] == [
-        "1 fit committed",
-        "1 failed after reading data",
-        "1 ended before reading data",
+        "finished: 1 fit (train a model)",
+        "failed after reading data: 1",
+        "ended before reading data: 1",
     ]
     assert said(found, "Transfers and their safeguards")[0]["text"] == "none"
     assert said(found, "Refusals and approvals")[0]["entries"] == [14]
@@ -186,7 +192,7 @@ def test_runs_under_another_organisation_file_are_told(tmp_path):
     assert found["organisation"] == new.payload["digest"]
     assert found["title"] == "General Hospital"
     assert said(found, "Organisation file")[0]["entries"] == [new.seq]
-    told = {item["text"].split(" SHA")[0]: item["entries"]
+    told = {item["text"].split(" digest")[0]: item["entries"]
             for item in said(found, "Organisation file of the runs")}
     assert told == {
         "3 runs made when none was adopted: what is declared here was declared later": [8, 10, 12],
@@ -236,6 +242,32 @@ def test_a_document_that_cannot_be_recorded_leaves_no_entry(tmp_path, changes, w
     with pytest.raises(InvalidInput, match=words):
         note(ledger, **(usual | changes))
     assert list(ledger.entries(kind="report")) == []
+
+
+def test_a_card_says_in_plain_words_what_is_promised_and_what_happened(declared):
+    found = report_json(declared, "card")
+    promise = said(found, "What the data subjects are promised")
+    assert promise[0]["text"] == next(promises(claim()))
+    assert promise[0]["entries"] == [9]
+    assert said(found, "What was done")[0]["text"] == "fit (train a model)"
+    assert said(found, "How it ended")[0]["text"] == "finished and recorded"
+    text = report(declared, "ropa")
+    for words in ("data set registered", "run failed after reading data", "policy adopted"):
+        assert words in text
+    assert set(ENTRIES) == set(KINDS)
+
+
+def test_names_are_cited_by_their_registration_alone(declared):
+    found = report_json(declared, "ropa")
+    assert said(found, "Data set")[0]["entries"] == [2]
+    assert said(found, "Purpose")[0]["entries"] == [2]
+
+
+def test_no_digest_passes_for_that_of_a_file(declared):
+    """What is signed is not the file alone, so sha256sum gives something else."""
+    text = report(declared, "ropa")
+    assert f"digest {ORGANISATION_KIND.digest(ORGANISATION)}" in text
+    assert f"SHA-256 {ORGANISATION_KIND.digest(ORGANISATION)}" not in text
 
 
 def test_a_redacted_organisation_file_declares_nothing(tmp_path):

@@ -17,6 +17,8 @@ from privet.govern.report.claims import (
     declaration,
     declared_then,
     headlines,
+    in_words,
+    promised,
     shown_cost,
     signature,
     unreadable,
@@ -45,6 +47,11 @@ _RULINGS = {
     "grant": "approved",
     "deny": "denied",
     "revoke": "an approval was revoked",
+}
+_ENDS = {
+    "committed": "finished and recorded",
+    "released": "ended before it read data",
+    "forfeited": "failed after it may have read data",
 }
 
 
@@ -97,8 +104,8 @@ def _details(run: Run, organisation: Organisation | None) -> tuple[Line, ...]:
         Line("Organisation file", declaration(organisation)),
         Line("Organisation file of the run", declared_then([run], organisation)),
         Line("Run by", fact(run.requester)),
-        Line("What was done", fact(run.action)),
-        Line("How it ended", fact(run.ended)),
+        Line("What was done", fact(run.action, in_words)),
+        Line("How it ended", fact(run.ended, _ENDS.__getitem__)),
         Line("Claim", either(headlines([run]), unreadable([run]))),
         Line("Parameters", _each(run, "parameters")),
         Line("Software", _each(run, "environment")),
@@ -184,7 +191,8 @@ def _ethics(run: Run, evidence: Evidence, data: DataSet | None) -> tuple[Line, .
         if item.seq in linked
     )
     return (
-        Line("What the data subjects are promised", about([run], "claim")),
+        Line("What the data subjects are promised", promised([run])),
+        Line("The claim in full", about([run], "claim")),
         Line("Private releases", about([run], "releases")),
         Line("Where bounds and classes came from", about([run], "provenance")),
         Line("Budget of the data set", budget(data, purpose)),

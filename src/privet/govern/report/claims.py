@@ -10,6 +10,7 @@ from privet.claims import Cost, Guarantee, JointGuarantee
 from privet.govern.evidence import Evidence
 from privet.govern.facts import DataSet, Paper, Ruling, Run
 from privet.govern.policy.terms import RECORDED
+from privet.govern.policy.words import ACTIONS, promises
 from privet.govern.report.document import (
     MISSING,
     Line,
@@ -42,6 +43,22 @@ def about(runs: Iterable[Run], answer: str) -> Said:
         for run in runs
         if run.guarantee is not None
         for text in as_recorded(run.guarantee.value).describe().get(answer, ())
+    )
+
+
+def in_words(action: str) -> str:
+    """What was done, by the name that entries give it, and in words."""
+    words = ACTIONS.get(action)
+    return f"{action} ({words[0].lower()}{words[1:]})" if words else action
+
+
+def promised(runs: Iterable[Run]) -> Said:
+    """What the claims of finished runs mean for the people in the data, in plain words."""
+    return merged(
+        (text, run.guarantee.seq)
+        for run in runs
+        if run.guarantee is not None
+        for text in promises(run.guarantee.value)
     )
 
 

@@ -140,7 +140,7 @@ def either(*said: Said) -> Said:
 
 def adopted(digest: str) -> str:
     """A text that was adopted, named by its digest."""
-    return f"SHA-256 {digest}"
+    return f"digest {digest}"  # of what is signed: no SHA-256 of the file alone
 
 
 def number(value: Any) -> str:

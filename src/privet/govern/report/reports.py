@@ -19,6 +19,26 @@ from privet.govern.report.organisation import Organisation
 from privet.govern.report.ropa import ropa
 
 FORMAT = "privet report 1"
+ENTRIES = {
+    "dataset.register": "data set registered",
+    "dataset.version": "new version of a data set",
+    "budget.transfer-out": "budget moved to another ledger",
+    "budget.transfer-in": "budget taken in from another ledger",
+    "budget.adopt": "another ledger adopted",
+    "run.decide": "request decided",
+    "run.reserve": "budget set aside for a run",
+    "run.commit": "run finished",
+    "run.release": "run ended before reading data",
+    "run.forfeit": "run failed after reading data",
+    "policy.adopt": "policy adopted",
+    "organisation.adopt": "organisation file adopted",
+    "report": "report written or recorded",
+    "approval.request": "approval asked for",
+    "approval.grant": "approval given",
+    "approval.deny": "approval denied",
+    "approval.revoke": "approval revoked",
+}
+"""Kinds of entries in words."""
 KINDS: dict[str, Callable[[Evidence, Organisation | None], Document]] = {
     "card": card,
     "ropa": ropa,
@@ -63,6 +83,7 @@ def report(
         organisation=document.organisation,
         sources=_sources(document),
         counts=_counts(document),
+        kinds=ENTRIES,
     )
 
 

@@ -20,6 +20,8 @@ from privet.govern.report.claims import (
     declaration,
     declared_then,
     headlines,
+    in_words,
+    promised,
     unreadable,
 )
 from privet.govern.report.document import (
@@ -128,24 +130,25 @@ def _cells(item: _Activity) -> tuple[Said, ...]:
 
 
 def _named(item: _Activity) -> Said:
-    """The data set's name, from its registration or from the runs that name it."""
+    """The data set's name, from its registration, or else from the runs that name it."""
     if item.data is None:
         return MISSING
+    if item.data.registered is not None:
+        return (recorded(item.data.name, [item.data.registered]),)
     seqs = [run.data_set.seq for run in item.runs if run.data_set]
     seqs += [ruling.seq for ruling in item.rulings]
-    if item.data.registered is not None:
-        seqs.append(item.data.registered)
     return (recorded(item.data.name, seqs),)
 
 
 def _titled(item: _Activity) -> Said:
-    """The purpose, from the budget, the runs and the organisation."""
+    """The purpose, from the budget, or else from the runs, or else from the organisation."""
     if not item.purpose:
         return MISSING
+    own = item.data.purposes if item.data else None
+    if own is not None and item.purpose in own.value:
+        return (recorded(item.purpose, [own.seq]),)
     seqs = [run.purpose.seq for run in item.runs if run.purpose]
     seqs += [ruling.seq for ruling in item.rulings]
-    if item.data is not None and item.data.purposes and item.purpose in item.data.purposes.value:
-        seqs.append(item.data.purposes.seq)
     if seqs:
         return (recorded(item.purpose, seqs),)
     return (Statement(item.purpose, "declared"),)
@@ -157,8 +160,8 @@ def _count(runs: Sequence[Run]) -> Said:
     done = [run for run in runs if run.committed]
     if done:
         actions = Counter(run.action.value if run.action else "unnamed" for run in done)
-        words = ", ".join(f"{count:,} {action}" for action, count in actions.items())
-        out.append(recorded(f"{words} committed", _seqs(done)))
+        words = ", ".join(f"{count:,} {in_words(action)}" for action, count in actions.items())
+        out.append(recorded(f"finished: {words}", _seqs(done)))
     for words, group in (
         (
             "failed after reading data",
@@ -168,7 +171,7 @@ def _count(runs: Sequence[Run]) -> Said:
         ("reserved, with no readable end", [r for r in runs if r.ended is None]),
     ):
         if group:
-            out.append(recorded(f"{len(group):,} {words}", _seqs(group)))
+            out.append(recorded(f"{words}: {len(group):,}", _seqs(group)))
     return tuple(out) or MISSING
 
 
@@ -182,7 +185,8 @@ def _who(organisation: Organisation | None) -> tuple[Line, ...]:
     return (
         Line("Controller", declared(controller, lambda c: (c.name, c.contact))),
         Line("Joint controllers", declared(controller.joint if controller else None, list)),
-        Line("Representative", declared(found.representative, lambda c: (c.name, c.contact))),
+        Line("Representative, if outside the Union",
+             declared(found.representative, lambda c: (c.name, c.contact))),
         Line("Data-protection officer", declared(found.officer, lambda c: (c.name, c.contact))),
         Line("Organisation file", declaration(organisation)),
     )
@@ -244,6 +248,7 @@ def _security(
             "Measures of the organisation",
             declared(organisation.security if organisation else None, list),
         ),
+        Line("What the data subjects are promised", promised(item.runs)),
         Line("Protection of each run", either(headlines(item.runs), unreadable(item.runs))),
         Line("Caveats", caveats(item.runs)),
         Line("Privacy budget", budget(item.data, item.purpose)),
