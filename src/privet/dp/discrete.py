@@ -146,9 +146,7 @@ def chosen() -> Kernels:
     )
 
 
-def sample(
-    count: int, stream: Stream, law: Law, kernels: Kernels, margin: float = MARGIN
-) -> Draws:
+def sample(count: int, stream: Stream, law: Law, kernels: Kernels, margin: float = MARGIN) -> Draws:
     """`count` draws of one law by one implementation; the public functions choose it.
 
     Args:
@@ -249,9 +247,7 @@ def _layered(
     return Progress(first + stop, filled, filled < len(out) and stop < len(words))
 
 
-def exp_minus(
-    x: NDArray[np.float64], k: NDArray[np.int64], slopes: Slopes
-) -> NDArray[np.float64]:
+def exp_minus(x: NDArray[np.float64], k: NDArray[np.int64], slopes: Slopes) -> NDArray[np.float64]:
     """exp(-v) for x in [0, 1) and v < 0.3, with an absolute error below 2**-48."""
     v = x * (slopes.square * x + slopes.cross * k + slopes.line)
     total = np.full_like(v, _TAYLOR[DEGREE])
