@@ -82,3 +82,25 @@ def test_a_commit_above_its_reservation_does_not_hold(privet: Any, tmp_path: Pat
     answers = found(privet, *files, code=2)
     assert [item["answer"] for item in answers] == ["does not hold", "holds", "holds"]
     assert "entry 8 reserved" in answers[0]["why"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["logistic", "mlp"])
+def test_what_a_training_claims_follows_from_its_releases(
+    privet: Any, monkeypatch: pytest.MonkeyPatch, patients: Path, schema: Path, model: str
+) -> None:
+    monkeypatch.setenv("PRIVET_HOME", str(patients.parent / "home"))
+    monkeypatch.setenv("PRIVET_REQUESTER", "Cy Holm")
+    privet("dataset", "register", "patients", patients, "--budget", "2", "--delta", "1e-3")
+    done = privet("train", patients, "--model", model, "--epsilon", "1", "--delta", "1e-4",
+                  "--out", "m.safetensors")  # fmt: skip
+    assert done.code == 0, done.err
+    ledger = Ledger.open()
+    files = []
+    for entry in ledger.entries():
+        if entry.kind in ("run.reserve", "run.commit"):
+            files.append(f"{entry.seq}.json")
+            Path(files[-1]).write_text(json.dumps(ledger.receipt(entry.seq).to_json()))
+    answers = found(privet, *files)
+    assert [item["answer"] for item in answers] == ["holds", "holds"]
+    assert 0.9 < answers[1]["found"] <= answers[1]["epsilon"] <= 1
