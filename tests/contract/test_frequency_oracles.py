@@ -173,7 +173,7 @@ def test_what_is_no_report_is_refused(kind: type[FrequencyOracle]) -> None:
 @pytest.mark.parametrize(("size", "epsilon", "error"), [
     (1, 1.0, InvalidInput), (2**20 + 1, 1.0, InvalidInput), (2.5, 1.0, InvalidInput),
     (4, 0.0, InvalidBudget), (4, -1.0, InvalidBudget), (4, math.nan, InvalidBudget),
-    (4, math.inf, InvalidBudget),
+    (4, math.inf, InvalidBudget), (4, 1e-7, InvalidBudget),
 ])  # fmt: skip
 def test_impossible_oracles(
     kind: type[FrequencyOracle], size: Any, epsilon: float, error: type[Exception]

@@ -6,7 +6,8 @@
 
 Frequency oracles (`RandomisedResponse`, `HadamardResponse`, `SubsetSelection`, `UnaryEncoding`)
 randomise one value of a known domain, `Duchi`, `Piecewise` and `Hybrid` a number within bounds,
-`VectorCode` a vector of bounded length. `read`, `histogram` and `mean` read what `privet perturb`
+`VectorCode` a vector of bounded length. `PrefixSearch` finds frequent values of domains too large
+to list; `Shuffler` and `epsilon_of` say what shuffled reports reveal. `read`, `histogram` and `mean` read what `privet perturb`
 or `pv.perturb` wrote.
 """
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from privet.dp.local.choose import Choice, best_oracle
     from privet.dp.local.estimate import Histogram, histogram, mean
     from privet.dp.local.files import read, write
+    from privet.dp.local.heavy import Hitters, PrefixSearch, decode_texts, encode_texts
     from privet.dp.local.numbers import Average, Duchi, Hybrid, NumberRandomiser, Piecewise
     from privet.dp.local.oracle import Frequencies, FrequencyOracle
     from privet.dp.local.oracles import (
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
         SubsetSelection,
         UnaryEncoding,
     )
+    from privet.dp.local.shuffle import Shuffler, epsilon_of
     from privet.dp.local.table import Perturbed
     from privet.dp.local.vectors import VectorCode
 
@@ -38,15 +41,21 @@ __all__ = [
     "FrequencyOracle",
     "HadamardResponse",
     "Histogram",
+    "Hitters",
     "Hybrid",
     "NumberRandomiser",
     "Perturbed",
     "Piecewise",
+    "PrefixSearch",
     "RandomisedResponse",
+    "Shuffler",
     "SubsetSelection",
     "UnaryEncoding",
     "VectorCode",
     "best_oracle",
+    "decode_texts",
+    "encode_texts",
+    "epsilon_of",
     "histogram",
     "mean",
     "read",
@@ -61,15 +70,21 @@ _HOMES = {
     "FrequencyOracle": "oracle",
     "HadamardResponse": "oracles",
     "Histogram": "estimate",
+    "Hitters": "heavy",
     "Hybrid": "numbers",
     "NumberRandomiser": "numbers",
     "Perturbed": "table",
     "Piecewise": "numbers",
+    "PrefixSearch": "heavy",
     "RandomisedResponse": "oracles",
+    "Shuffler": "shuffle",
     "SubsetSelection": "oracles",
     "UnaryEncoding": "oracles",
     "VectorCode": "vectors",
     "best_oracle": "choose",
+    "decode_texts": "heavy",
+    "encode_texts": "heavy",
+    "epsilon_of": "shuffle",
     "histogram": "estimate",
     "mean": "estimate",
     "read": "files",

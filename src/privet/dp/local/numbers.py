@@ -19,7 +19,7 @@ import numpy as np
 from privet.dp.local.odds import Odds
 from privet.dp.local.oracle import Array, bits_for
 from privet.entropy import Stream
-from privet.errors import DataError, InvalidInput, positive, whole
+from privet.errors import DataError, InvalidInput, whole
 
 GRID = 2**16
 _COIN_BITS = 16
@@ -73,7 +73,7 @@ class NumberRandomiser(ABC):
             raise InvalidInput("bounds are out of order or not finite",
                                value=[self.low, self.high], bound="low < high",
                                remedy="low=0, high=100")
-        positive(epsilon=self.epsilon)
+        Odds.below(self.epsilon)  # refuses what is no budget
         whole(grid=self.grid)
 
     @property

@@ -14,10 +14,11 @@ from decimal import ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 from functools import lru_cache
 
-from privet.errors import positive
+from privet.errors import InvalidBudget, positive
 
 LARGEST = 16.0
 """Beyond it nothing more is spent: reports are then true but for one in nine million."""
+SMALLEST = 1e-6
 _BITS = 21
 _EXACT = Context(prec=60, rounding=ROUND_FLOOR, Emax=10**6, Emin=-(10**6))
 
@@ -39,14 +40,18 @@ class Odds:
         """The odds that spend epsilon, rounded down; above 16, those of 16.
 
         Raises:
-            InvalidBudget: epsilon is not finite and positive.
+            InvalidBudget: epsilon is not finite and positive, or below 10^-6.
         """
-        epsilon = min(positive(epsilon=epsilon), LARGEST)
+        given, epsilon = epsilon, min(positive(epsilon=epsilon), LARGEST)
         # Decimal(float) is exact; exp is correctly rounded, so one last digit less is below it.
         bound = _EXACT.next_minus(_EXACT.exp(Decimal(epsilon)))
         whole = max(int(bound), 1)
         other = 1 << max(0, _BITS - whole.bit_length())
-        return cls(int(_EXACT.multiply(bound, Decimal(other))), other)
+        favoured = int(_EXACT.multiply(bound, Decimal(other)))
+        if favoured <= other:
+            raise InvalidBudget("epsilon is too small to be told from 0", value=given,
+                                bound=f">= {SMALLEST:g}", remedy="epsilon=0.1")
+        return cls(favoured, other)
 
     @property
     def ratio(self) -> Fraction:

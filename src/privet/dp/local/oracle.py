@@ -19,7 +19,7 @@ import numpy as np
 
 from privet.dp.local.odds import Odds
 from privet.entropy import Stream
-from privet.errors import DataError, InvalidInput, positive, whole
+from privet.errors import DataError, InvalidInput, whole
 
 Array = np.ndarray[Any, Any]
 _BLOCK = 2**14
@@ -87,7 +87,7 @@ class FrequencyOracle(ABC):
                 bound=f"<= {MOST_VALUES}",
                 remedy="privet.dp.local.heavy_hitters(...)",
             )
-        positive(epsilon=self.epsilon)
+        Odds.below(self.epsilon)  # refuses what is no budget
 
     @property
     def odds(self) -> Odds:

@@ -56,7 +56,7 @@ class VectorCode:
 
     def __post_init__(self) -> None:
         whole(dimensions=self.dimensions)
-        positive(epsilon=self.epsilon)
+        Odds.below(self.epsilon)  # refuses what is no budget
         positive(radius=self.radius)
         if self.codes is not None:
             whole(least=2, codes=self.codes)
