@@ -7,8 +7,8 @@
 Frequency oracles (`RandomisedResponse`, `HadamardResponse`, `SubsetSelection`, `UnaryEncoding`)
 randomise one value of a known domain, `Duchi`, `Piecewise` and `Hybrid` a number within bounds,
 `VectorCode` a vector of bounded length. `PrefixSearch` finds frequent values of domains too large
-to list; `Shuffler` and `epsilon_of` say what shuffled reports reveal. `read`, `histogram` and `mean` read what `privet perturb`
-or `pv.perturb` wrote.
+to list; `Shuffler` and `epsilon_of` say what shuffled reports reveal. `read`, `histogram` and
+`mean` read what `privet perturb` or `pv.perturb` wrote.
 """
 
 from __future__ import annotations
