@@ -19,8 +19,7 @@ from privet.data.declared import plain
 from privet.errors import InvalidInput, PrivetError
 from privet.protect.base import Facts, Model, Protection
 
-_BUILT_IN = "privet.models."
-_USERS = "privet.models.modules"
+_LINEAR, _LOSSES = "privet.models.linear", "privet.models.losses"
 
 
 def asked(model: Model, facts: Facts, **settings: Any) -> dict[str, Any]:
@@ -32,8 +31,15 @@ def asked(model: Model, facts: Facts, **settings: Any) -> dict[str, Any]:
     Raises:
         InvalidInput: a user's own model cannot be applied to one encoded row.
     """
-    found: dict[str, Any] = {**settings, "model": model.name, "options": _options(model)}
-    if not _is_built_in(model):
+    found: dict[str, Any] = {
+        **settings,
+        "model": model.name,
+        "options": _options(model),
+        "trainer": model.trainer,
+        "encoding": model.encoding,
+        "loss": getattr(model.loss, "__name__", type(model.loss).__name__),
+    }
+    if not _is_known(model):
         found["code"] = code_of(model, facts)
     found |= {"columns": list(facts.columns), "schema": facts.declared}
     found |= {name: plain(value) for name, value in facts.adjusted.items()}
@@ -60,9 +66,10 @@ def default_of(item: Field[Any]) -> object:
 
 
 def code_of(model: Model, facts: Facts) -> str:
-    """SHA-256 of a user's own model as it is compiled, with the parameters that it starts from.
+    """SHA-256 of a model as it is compiled, with the parameters that it starts from.
 
-    A name says nothing of the code behind it. Hashed are the programs of scores, loss and shift
+    A name says nothing of the code behind it, nor do the sizes of a network of what a changed copy
+    computes. Hashed are the programs of scores, loss and shift
     for one encoded row, with every constant in them, and the first parameters. Another release of
     JAX may compile the same code differently: then it counts as another job.
 
@@ -114,9 +121,8 @@ def _options(model: Model) -> dict[str, Any]:
     return {name: plain(value) for name, value in found.items() if value is not None}
 
 
-def _is_built_in(model: Model) -> bool:
-    """True where name and options say which functions the model has."""
+def _is_known(model: Model) -> bool:
+    """True where the names in the request say which functions the model has: a linear one's."""
     functions = (model.init, model.apply, model.loss)
-    homes = {getattr(function, "__module__", None) or "" for function in functions}
-    ours = all(home.startswith(_BUILT_IN) and home != _USERS for home in homes)
-    return ours and model.tag.get("name") == model.name
+    homes = [getattr(function, "__module__", None) for function in functions]
+    return model.linear and model.shift is None and homes == [_LINEAR, _LINEAR, _LOSSES]

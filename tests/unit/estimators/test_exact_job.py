@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -234,7 +235,16 @@ def test_a_users_own_model_is_known_by_what_it_computes() -> None:
     assert code(start(1), once(1)) == code(start(1), once(1)), "the same code is the same job"
     assert code(start(1), once(1)) != code(start(1), once(2)), "a constant in the code"
     assert code(start(1), once(1)) != code(start(2), once(1)), "where it starts from"
-    assert "code" not in asked(model_for("logistic", classes=2), facts)
+    linear, network = model_for("logistic", classes=2), model_for("mlp", classes=2)
+    tanh = model_for("mlp", classes=2, activation="tanh")
+    assert "code" not in asked(linear, facts)
+    squared = model_for("linear", classes=None).loss
+    for model, changes in (
+        (linear, {"loss": squared}), (linear, {"encoding": "bins"}), (linear, {"apply": once(1)}),
+        (linear, {"trainer": "stochastic"}), (network, {"loss": squared}),
+        (network, {"shift": None}), (network, {"apply": tanh.apply}),
+    ):  # fmt: skip
+        assert asked(replace(model, **changes), facts) != asked(model, facts), changes
     with pytest.raises(InvalidInput, match="cannot be applied"):
         code(start(1), lambda params, x: x @ params["v"])
 
@@ -254,9 +264,6 @@ def test_weights_of_single_rows_cannot_be_approved(ledger: Ledger) -> None:
 
     # A frame has no name of its own, so its request is made here under the registered one.
     asked = wanted(run)
-    assert "data_set" not in asked.parameters
-    from dataclasses import replace
-
     with pytest.raises(Refused, match="weights of single rows"):
         ask(ledger, replace(asked, data_set="patients"), "Cy Holm", "needed")
     with pytest.raises(Refused, match="weights of single rows"):
