@@ -220,7 +220,7 @@ def test_a_rotated_hash_key_is_kept_until_each_set_has_a_version(ledger, tmp_pat
 def test_other_data_do_not_take_a_name_over_after_a_new_hash_key(ledger, start, stop):
     registry = rotated(ledger)
     for attested in (None, ("Cy", "it is")):
-        with pytest.raises(Refused, match="not the registered 'patients'|registered 'staff'"):
+        with pytest.raises(Refused, match=r"not the registered 'patients'|registered 'staff'"):
             registry.add_version("patients", version="2", rows=50, units=50, columns=["a", "b"],
                                  traces=traces(ledger, start, stop), attested=attested)
     assert kind(ledger, 0, 50) == "changed"

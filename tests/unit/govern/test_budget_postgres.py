@@ -56,8 +56,12 @@ def test_persons_are_forgotten_in_postgresql(url, tmp_path):
     registry.erase_sketch("patients")
     assert audit_totals(ledger) == []
     rotate_hash_key(ledger)
-    registry.add_version("patients", version="2", traces=traces(ledger, 0, 60))
+    with pytest.raises(Refused, match="no hash tells"):
+        registry.add_version("patients", version="2", traces=traces(ledger, 0, 60))
+    same = traces(ledger, 0, 50, "patients 1")
+    registry.add_version("patients", version="2", traces=same)
     assert registry.recognise(traces(ledger, 0, 61), "new").kind == "changed"
+    assert registry.recognise(traces(ledger, 70, 99), "new").kind == "unknown"
     assert verify(ledger).ok
 
 
