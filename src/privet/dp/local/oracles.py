@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from privet.dp.local.bits import bernoulli_bits
+from privet.dp.bernoulli import bernoulli_bits
 from privet.dp.local.oracle import Array, FrequencyOracle, bits_for
 from privet.entropy import Stream
 from privet.errors import DataError
@@ -146,31 +146,22 @@ class HadamardResponse(FrequencyOracle):
 class UnaryEncoding(FrequencyOracle):
     """Optimised unary encoding (OUE): one bit for each value.
 
-    The true value's bit is a fair coin, every other bit is 1 with chance q (Wang et al. 2017,
-    section 4.2). q is the least multiple of 2^-B that is at least 1 / (1 + e^epsilon), with B
-    chosen so that the rounding costs less than a thousandth of the accuracy; `ratio` is that of
-    the rounded q. Reports are long; they suit where every value should be there or not at once.
+    The true value's bit is a fair coin, every other bit is 1 with chance q = 1 / (1 + odds) (Wang
+    et al. 2017, section 4.2). Reports are long; they suit where every value should be there or not
+    at once.
     """
 
     name: ClassVar[str] = "oue"
 
-    @cached_property
+    @property
     def q(self) -> Fraction:
-        """Chance of a 1 for any one other value: a whole number over 2^B."""
-        odds = self.odds
-        least = Fraction(odds.other, odds.favoured + odds.other)
-        precision = 10 + math.ceil(-math.log2(min(least, Fraction(1, 2) - least)))
-        return Fraction(math.ceil(least * 2**precision), 2**precision)
+        """Chance of a 1 for any one other value."""
+        return Fraction(self.odds.other, self.odds.favoured + self.odds.other)
 
     @property
     def p(self) -> Fraction:
         """One half."""
         return Fraction(1, 2)
-
-    @property
-    def ratio(self) -> Fraction:
-        """(1 - q) / q: two values differ in two bits, p (1 - q) against q (1 - p), p = 1/2."""
-        return (1 - self.q) / self.q
 
     @property
     def bits(self) -> int:
@@ -183,15 +174,12 @@ class UnaryEncoding(FrequencyOracle):
 
     def _draw(self, values: Array, stream: Stream) -> Array:
         """Bits, (n, ceil(k / 8)) uint8; value v is bit v % 8 (from the lowest) of byte v // 8."""
-        out = bernoulli_bits(stream, self.q, len(values) * self._bytes)
-        out = out.reshape(len(values), self._bytes)
+        out = bernoulli_bits(stream, self.q, (len(values), self.domain_size))
         place, own = values >> 3, (1 << (values & 7)).astype(np.uint8)
-        coins = bernoulli_bits(stream, self.p, (len(values) + 7) // 8)
+        coins = bernoulli_bits(stream, self.p, len(values))
         coins = np.unpackbits(coins, count=len(values), bitorder="little")
         rows = np.arange(len(values))
         out[rows, place] = (out[rows, place] & ~own) | own * coins
-        if self.domain_size % 8:
-            out[:, -1] &= (1 << self.domain_size % 8) - 1
         return out
 
     def counts(self, reports: Array) -> Array:
