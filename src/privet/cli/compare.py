@@ -35,10 +35,10 @@ EPSILONS = "0.5,1,3"
 @data_options
 @click.option("--protect", default=",".join(PROTECTIONS), show_default=True, metavar="NAMES",
               help="The protections to compare, with commas between them: plain trains in the "
-              "clear, private adds differential privacy.")
+              "clear, private adds differential privacy, local randomises every record by itself.")
 @click.option("--epsilon", default=EPSILONS, show_default=True, metavar="NUMBERS",
-              help="Privacy budgets for private, with commas between them. Smaller is more "
-              "private; 1 is a common choice.")
+              help="Privacy budgets for private and local, with commas between them. Smaller is "
+              "more private; 1 is a common choice.")
 @delta_option
 @model_option
 @click.option("--seeds", type=int, default=5, show_default=True,
@@ -83,9 +83,10 @@ def command(
     wanted = names(protect)
     if release is not None:
         wanted = _releasable(wanted)
-    if given("epsilon") and "private" not in wanted:
+    if given("epsilon") and not {"private", "local"} & {*wanted}:
         raise InvalidInput("--epsilon means nothing without a private protection", value=epsilon,
-                           bound="--protect with private", remedy="--protect plain,private")
+                           bound="--protect with private or local",
+                           remedy="--protect plain,private")
     if show and html_file is None:
         raise InvalidInput("--open needs a report to open", bound="--html with the name of a file",
                            remedy="--html report.html --open")

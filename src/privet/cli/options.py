@@ -12,6 +12,8 @@ from privet.errors import InvalidBudget, InvalidInput, fraction, one_of, positiv
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 PROTECTIONS = ("plain", "private")
+"""The protections that are compared unless others are asked for."""
+KNOWN = (*PROTECTIONS, "local")
 """The protections that are built, as `--protect` takes them."""
 MODELS = ("logistic", "linear", "additive", "mlp")
 
@@ -107,10 +109,10 @@ def names(text: str) -> list[str]:
     found = [part.strip().lower() for part in text.split(",")]
     if not all(found):
         raise InvalidInput("--protect names no protection" + _between(found), value=text,
-                           bound=f"some of {', '.join(PROTECTIONS)}",
+                           bound=f"some of {', '.join(KNOWN)}",
                            remedy=f"--protect {','.join(filter(None, found)) or 'plain,private'}")
     for name in found:
-        one_of(PROTECTIONS, protection=name, remedy=f"--protect {','.join(PROTECTIONS)}")
+        one_of(KNOWN, protection=name, remedy=f"--protect {','.join(PROTECTIONS)}")
     return list(dict.fromkeys(found))
 
 

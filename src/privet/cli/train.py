@@ -9,7 +9,7 @@ import click
 
 from privet.cli.asking import watched
 from privet.cli.options import (
-    PROTECTIONS,
+    KNOWN,
     budget,
     chance,
     data_options,
@@ -48,7 +48,7 @@ def command(
     from privet.cli.files import writable
     from privet.cli.sources import Source
 
-    one_of((*PROTECTIONS, "local"), protection=protect, remedy="--protect private")
+    one_of(KNOWN, protection=protect, remedy="--protect private")
     if given("delta") and protect == "local":
         raise InvalidInput("--delta means nothing under local", value=delta,
                            bound="--protect private", remedy="--protect local --epsilon 1")

@@ -187,3 +187,14 @@ def test_records_without_a_target_train_nothing(privet: Any, answers: Path) -> N
     privet("perturb", answers, "--epsilon", "8", "--out", "noisy.csv")
     done = privet("local", "train", "noisy.csv", "--out", "m.safetensors")
     assert done.code == 2 and "no target" in done.err
+
+
+def test_local_is_compared_where_it_is_asked_for(privet: Any, patients: Path, schema: Path) -> None:
+    done = privet("compare", patients, "--protect", "plain,local", "--epsilon", "4", "--seeds", "2",
+                  "--json")
+    assert done.code == 0, done.err
+    assert [entry["name"] for entry in done.json["entries"]] == ["plain", "local"]
+    assert done.json["entries"][1]["guarantee"]["kind"] == "local-dp"
+    release = privet("compare", patients, "--protect", "local", "--epsilon", "4", "--seeds", "2",
+                     "--release", "9")
+    assert release.code == 2 and "cannot be released" in release.err
