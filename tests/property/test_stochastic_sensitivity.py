@@ -148,10 +148,10 @@ def summed(given: Units, model, limit: float, dtype=np.float64) -> np.ndarray:
     apply, params, loss, _ = model
     problem = training.Problem(apply, loss, 0.0, normaliser=U, most_units=U, dtype=dtype)
     shape = UnitShape(*given.x.shape[1:], given.y.dtype.kind == "i")
-    total = problem.gradients(params, shape).block_sum(
-        jax.tree.leaves(params), given.x, given.y, given.weight, limit, 0
+    flat = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(params)])
+    return problem.gradients(params, shape).block_sum(
+        flat, given.x, given.y, given.weight, limit, 0
     )
-    return np.concatenate([np.ravel(part) for part in total])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -43,11 +44,10 @@ class Gradients:
 
     Attributes:
         book: which parameters are kept as factors, and why others are not.
-        structure: of the parameters' pytree.
+        _run: the compiled sum.
     """
 
     book: Book
-    structure: Any
     _run: Callable[..., Any]
 
     @property
@@ -82,18 +82,18 @@ class Gradients:
         return total
 
     def block_sum(
-        self, leaves: list[Array], x: Array, y: Array, weight: Array, limit: float, chunk: int
-    ) -> list[Array]:
-        """The sum over the units of one block, float64, one array per parameter.
+        self, params: Array, x: Array, y: Array, weight: Array, limit: float, chunk: int
+    ) -> Array:
+        """(P,) float64: the sum over the units of one block, in the order of `params`.
 
         Args:
-            leaves: the parameters.
+            params: (P,) the parameters, one after another.
             x, y, weight: (B, m, d), (B, m), (B, m); weight 0 where there is no row.
             limit: norm to which each unit's gradient is clipped.
             chunk: see `bookkeeping.clipped_sum`.
         """
         with x64():
-            return [np.asarray(part) for part in self._run(leaves, x, y, weight, limit, chunk)]
+            return np.asarray(self._run(params, x, y, weight, limit, chunk))
 
 
 def block_for(gradients: Gradients, sample: float) -> int:
@@ -177,12 +177,21 @@ def gradients_of(
     with x64():
         book = book_of(unit_loss, leaves, *data)
 
-    def run(leaves: Any, x: Any, y: Any, weight: Any, limit: Any, chunk: int) -> Any:
+    def run(params: Any, x: Any, y: Any, weight: Any, limit: Any, chunk: int) -> Any:
         # A weight that is positive but 0 in single precision must not count either.
         weight = weight.astype(dtype)
         counted = (weight > 0).any(axis=1)
-        leaves = [leaf.astype(dtype) for leaf in leaves]
+        leaves = apart(params.astype(dtype), shapes)
         units = [x.astype(dtype), y.astype(target), weight]
-        return clipped_sum(book, leaves, units, counted, limit, chunk=chunk)
+        sums = clipped_sum(book, leaves, units, counted, limit, chunk=chunk)
+        return jnp.concatenate([part.reshape(-1) for part in sums])
 
-    return Gradients(book, structure, jax.jit(run, static_argnums=5))
+    return Gradients(book, jax.jit(run, static_argnums=5))
+
+
+def apart(params: Any, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
+    """(P,) numbers as arrays of these shapes."""
+    ends = list(accumulate(map(math.prod, shapes)))
+    starts = [0, *ends[:-1]]
+    return [params[start:end].reshape(shape)
+            for start, end, shape in zip(starts, ends, shapes, strict=True)]  # fmt: skip

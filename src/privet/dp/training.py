@@ -18,14 +18,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from privet.dp import sampling
+from privet.dp.clipping import x64
 from privet.dp.gradients import (
     Gradients,
     UnitShape,
+    apart,
     bucket,
     chunk_for,
     gradients_of,
@@ -173,40 +176,44 @@ def train_stochastic(
     gradients = problem.gradients(start, rows)
     bounds = bounds_of(gradients, size, problem.most_units, settings, noise_multiplier)
     leaves, structure = jax.tree.flatten(start)
-    leaves = [np.asarray(leaf, np.float64) for leaf in leaves]
-    adam = [_Adam(leaf) for leaf in leaves]
+    shapes = [np.shape(leaf) for leaf in leaves]
+    params = np.concatenate([np.asarray(leaf, np.float64).reshape(-1) for leaf in leaves])
+    # Weights are penalised, biases are not, as in training in the clear.
+    pull = problem.l2 / problem.normaliser
+    penalty = np.repeat([pull * (len(shape) >= 2) for shape in shapes],
+                        [math.prod(shape) for shape in shapes])  # fmt: skip
+    moments = [np.zeros_like(params), np.zeros_like(params)]
     draws, noise = stream.child("samples"), stream.child("noise")
     for turn in range(1, settings.steps + 1):
         taken = sampling.poisson(len(units.x), settings.rate, draws)
-        totals = [np.zeros(leaf.shape) for leaf in leaves]
+        total = np.zeros(size)
         chunk = bounds.chunk if len(taken) <= bounds.most else 0
         for block in _blocks(taken, settings.microbatch):
-            part = gradients.block_sum(leaves, *_padded(units, block), bounds.limit, chunk)
-            for total, added in zip(totals, part, strict=True):
-                total += added
-        for index, total in enumerate(totals):
-            noisy = release(total, scale=scale, stream=noise)
-            share = noisy / (settings.rate * problem.normaliser)
-            if leaves[index].ndim >= 2:
-                # Weights are penalised, biases are not, as in training in the clear.
-                share = share + problem.l2 / problem.normaliser * leaves[index]
-            leaves[index] = leaves[index] - settings.step_size * adam[index].direction(share, turn)
-        yield jax.tree.unflatten(structure, leaves)
+            total += gradients.block_sum(params, *_padded(units, block), bounds.limit, chunk)
+        noisy = release(total, scale=scale, stream=noise)
+        share = noisy / (settings.rate * problem.normaliser) + penalty * params
+        with x64():
+            after = _adam()(params, *moments, share, settings.step_size, float(turn))
+            params, *moments = [np.asarray(part) for part in after]
+        yield jax.tree.unflatten(structure, apart(params, shapes))
 
 
-class _Adam:
-    """Moments of one array (Kingma & Ba 2015, Algorithm 1): post-processing of noisy sums."""
+@lru_cache(maxsize=1)
+def _adam() -> Callable[..., tuple[Any, Any, Any]]:
+    """One compiled step (Kingma & Ba 2015, Algorithm 1): post-processing of noisy sums."""
+    import jax
+    import jax.numpy as jnp
 
-    def __init__(self, like: Array) -> None:
-        self._first, self._second = np.zeros(like.shape), np.zeros(like.shape)
+    def step(
+        params: Any, first: Any, second: Any, share: Any, size: Any, turn: Any
+    ) -> tuple[Any, Any, Any]:
+        first = _BETAS[0] * first + (1 - _BETAS[0]) * share
+        second = _BETAS[1] * second + (1 - _BETAS[1]) * share**2
+        mean = first / (1 - _BETAS[0] ** turn)
+        spread = second / (1 - _BETAS[1] ** turn)
+        return params - size * mean / (jnp.sqrt(spread) + _FUDGE), first, second
 
-    def direction(self, gradient: Array, turn: int) -> Array:
-        self._first = _BETAS[0] * self._first + (1 - _BETAS[0]) * gradient
-        self._second = _BETAS[1] * self._second + (1 - _BETAS[1]) * gradient**2
-        mean = self._first / (1 - _BETAS[0] ** turn)
-        spread = self._second / (1 - _BETAS[1] ** turn)
-        direction: Array = mean / (np.sqrt(spread) + _FUDGE)
-        return direction
+    return jax.jit(step)
 
 
 def _blocks(taken: Array, size: int) -> Iterator[Array]:

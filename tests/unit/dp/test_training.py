@@ -39,11 +39,10 @@ def clipped_sum(given: Units, loss=logistic, apply=APPLY, params=PARAMS, limit=C
     problem = training.Problem(apply, loss, 0.0, len(given.x), len(given.x), dtype=np.float64)
     _, rows, features = given.x.shape
     shape = UnitShape(rows, features, whole=given.y.dtype.kind == "i")
-    leaves = jax.tree.leaves(params)
-    total = problem.gradients(params, shape).block_sum(
-        leaves, given.x, given.y, given.weight, limit, 0
+    flat = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(params)])
+    return problem.gradients(params, shape).block_sum(
+        flat, given.x, given.y, given.weight, limit, 0
     )
-    return np.concatenate([np.ravel(part) for part in total])
 
 
 def one_by_one(given: Units) -> np.ndarray:
