@@ -98,6 +98,8 @@ def tables(law: Law) -> Tables:
     guide_bits = 12 if stop < 1024 else 14
     starts = np.arange(2**guide_bits, dtype=np.uint64) << np.uint64(LEVEL_BITS - guide_bits)
     guide = np.searchsorted(thresholds, starts, side="left").astype(np.uint16)
+    for shared in (thresholds, guide):
+        shared.setflags(write=False)
     return Tables(thresholds, guide)
 
 
