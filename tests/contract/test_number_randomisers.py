@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from privet.dp.local.numbers import NUMBERS, Duchi, Hybrid, NumberRandomiser, Piecewise
+from privet.dp.local.number import NumberRandomiser
+from privet.dp.local.numbers import NUMBERS, Duchi, Hybrid, Piecewise
 from privet.dp.local.odds import within
 from privet.entropy import reproducible_stream
 from privet.errors import DataError, InvalidBudget, InvalidInput

@@ -122,7 +122,7 @@ def _report(table: Perturbed, file: Path, *, as_json: bool) -> None:
     from privet.claims import to_json
     from privet.cli.console import print_json, say
     from privet.dp.local.files import description_of
-    from privet.dp.local.layout import to_json as attribute_to_json
+    from privet.dp.local.described import to_json as attribute_to_json
 
     if as_json:
         print_json({

@@ -21,7 +21,7 @@ from privet.claims import (
 from privet.dp.local.layout import WAYS, Layout, layout_for
 from privet.dp.local.moments import collect, per_record, products_for, solve
 from privet.dp.local.odds import LARGEST
-from privet.dp.local.table import Perturbed, randomise, require_same_rows
+from privet.dp.local.table import Perturbed, randomise, records_of
 from privet.dp.sampling import gather
 from privet.entropy import secret_stream
 from privet.errors import InvalidInput, Refused, one_of, positive
@@ -208,12 +208,12 @@ class LocallyPrivate(Protection):
             spend.touch()
             data.check_units()
             started = time.perf_counter()
+            stream = secret_stream("local perturbation")
             table = randomise(
-                data.batches(used), data.schema, layout,
-                stream=secret_stream("local perturbation"), guarantee=guarantee,
+                records_of(data, used, rows, stream.child("surplus rows")), data.schema, layout,
+                stream=stream, guarantee=guarantee,
                 dropped=tuple(name for name in data.columns if name not in used),
             )  # fmt: skip
-            require_same_rows(table, rows)
             bits = sum(attribute.randomiser.bits for attribute in layout.attributes)
             sent = table.rows * bits * layout.per_record // len(layout.attributes) // 8
             cost = Cost(seconds=time.perf_counter() - started, bytes_sent={"devices": sent})
@@ -241,8 +241,8 @@ class LocallyPrivate(Protection):
         name = unit.unit if isinstance(unit, Facts) else unit.name
         one = (
             "one person contributes one record" if name == "row" else
-            f"all rows of one person carry one value of {name!r}, at most {unit.max_rows} of them, "
-            "and the claim is about each of them: their epsilons add up"
+            f"all rows of one person carry one value of {name!r}; at most {unit.max_rows} of them "
+            "are used, how many is not hidden, and the claim is about each: their epsilons add up"
         )
         return LocalDPGuarantee(
             epsilon=epsilon,

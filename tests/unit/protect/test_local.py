@@ -17,7 +17,14 @@ from privet.data.source import Frame
 from privet.dp.local.moments import collect, per_record, products_for, solve
 from privet.dp.local.records import moments_of
 from privet.entropy import reproducible_stream
-from privet.errors import InvalidBudget, InvalidInput, MissingBounds, Refused, SchemaError
+from privet.errors import (
+    DataError,
+    InvalidBudget,
+    InvalidInput,
+    MissingBounds,
+    Refused,
+    SchemaError,
+)
 from privet.models import model_for
 from privet.protect.base import Facts
 
@@ -66,12 +73,24 @@ def test_beyond_sixteen_nothing_is_spent() -> None:
 
 
 def test_several_rows_of_a_person_are_said() -> None:
-    data = {"who": [1, 1, 2], "x": [0.0, 0.5, 1.0]}
+    data = {"who": ["a", "a", "b", None, "a", "a"], "x": [0, 1, 2, 3, 4, 5]}
     schema = {"unit": {"column": "who", "max_rows": 2},
-              "columns": {"x": {"kind": "number", "bounds": [0, 1]}}}
-    table = pv.LocallyPrivate(1.0).perturb(pv.read(Frame(data), schema=schema))
-    assert any("at most 2 of them" in line for line in table.guarantee.assumptions)
+              "columns": {"x": {"kind": "category", "categories": list(range(6))}}}
+    seen = set()
+    for _ in range(40):
+        table = pv.LocallyPrivate(16.0).perturb(pv.read(Frame(data), schema=schema))
+        assert table.rows == 3  # two of a's four, b's one, and nobody's none
+        seen.add(tuple(sorted(table.reports["x"].tolist())))
+    assert len(seen) >= 4 and all(2 in row and 3 not in row for row in seen)
+    assert any("at most 2 of them are used" in line for line in table.guarantee.assumptions)
     assert table.dropped == ("who",)
+
+
+def test_rows_that_come_while_they_are_read_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = dataset(n=50)
+    monkeypatch.setattr(pv.Dataset, "count", lambda self: 49)
+    with pytest.raises(DataError, match="changed while"):
+        pv.LocallyPrivate(1.0).perturb(data)
 
 
 def test_a_repeated_identifier_is_doubted() -> None:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from privet.dp.local.estimate import Histogram, histogram, mean
     from privet.dp.local.files import read, write
     from privet.dp.local.heavy import Hitters, PrefixSearch, decode_texts, encode_texts
-    from privet.dp.local.numbers import Average, Duchi, Hybrid, NumberRandomiser, Piecewise
+    from privet.dp.local.number import Average, NumberRandomiser
+    from privet.dp.local.numbers import Duchi, Hybrid, Piecewise
     from privet.dp.local.oracle import Frequencies, FrequencyOracle
     from privet.dp.local.oracles import (
         HadamardResponse,
@@ -63,7 +64,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Average": "numbers",
+    "Average": "number",
     "Choice": "choose",
     "Duchi": "numbers",
     "Frequencies": "oracle",
@@ -72,7 +73,7 @@ _HOMES = {
     "Histogram": "estimate",
     "Hitters": "heavy",
     "Hybrid": "numbers",
-    "NumberRandomiser": "numbers",
+    "NumberRandomiser": "number",
     "Perturbed": "table",
     "Piecewise": "numbers",
     "PrefixSearch": "heavy",

@@ -12,7 +12,7 @@ import numpy as np
 
 from privet.data.values import Array
 from privet.dp.local.files import read
-from privet.dp.local.numbers import Average
+from privet.dp.local.number import Average
 from privet.dp.local.oracle import FrequencyOracle
 from privet.dp.local.table import Perturbed
 from privet.errors import SchemaError

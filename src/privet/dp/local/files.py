@@ -27,7 +27,8 @@ from privet.data.readers import open_source
 from privet.data.schema import Schema
 from privet.data.tomlfile import write_atomically
 from privet.data.values import Array, concatenate, is_missing, to_numbers
-from privet.dp.local.layout import Attribute, Layout, from_json, levels_of, to_json
+from privet.dp.local.described import from_json, to_json
+from privet.dp.local.layout import Attribute, Layout, levels_of
 from privet.dp.local.oracle import FrequencyOracle
 from privet.dp.local.oracles import UnaryEncoding
 from privet.dp.local.table import Perturbed

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from privet.claims import DPGuarantee, Sight
-from privet.dp.local.numbers import NumberRandomiser
+from privet.dp.local.number import NumberRandomiser
 from privet.dp.local.oracle import Array, FrequencyOracle
 from privet.entropy import Stream
 from privet.errors import DataError, InvalidBudget, Refused, fraction, positive, whole

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from privet.claims import LocalDPGuarantee
 from privet.data.schema import Schema
 from privet.data.source import require_rows
-from privet.data.values import Array, Batch
+from privet.data.values import MISSING, Array, Batch, codes, labels
 from privet.dp.local.layout import Layout, sampled, values_of
 from privet.entropy import Stream
 from privet.errors import DataError
+
+if TYPE_CHECKING:
+    from privet.data import Dataset
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +62,7 @@ def randomise(
         one randomised record for each row.
 
     Raises:
-        DataError: there is no row, or not as many as were counted.
+        DataError: there is no row.
         UndeclaredMissing, UnknownCategory, DataError: a cell is at odds with the schema.
 
     Formal guarantees: see `FrequencyOracle` and `NumberRandomiser`; the reports of one record
@@ -100,13 +104,47 @@ def _shuffled(
     return Perturbed(layout, guarantee, len(chosen), reports, present, schema, dropped)
 
 
-def require_same_rows(found: Perturbed, rows: int) -> None:
-    """Refuse a table that grew or shrank since its rows were counted.
+def records_of(
+    data: Dataset, columns: Sequence[str], rows: int, stream: Stream
+) -> Iterator[Batch]:
+    """The records that are perturbed: of each privacy unit at most `max_rows`, drawn at random.
+
+    Rows without a unit's id are nobody's and go. How many records a person sends is not hidden.
+
+    Args:
+        columns: which columns are read.
+        rows: how many rows were counted before.
+        stream: where the choice of surplus rows is drawn from.
 
     Raises:
-        DataError: always then.
+        DataError: there are no longer as many rows.
     """
-    if found.rows != rows:
-        raise DataError("the data changed while they were read", value=f"{found.rows} rows",
+    kept = _within_units(data, stream)
+    start = 0
+    for batch in data.batches(columns):
+        stop = start + len(batch[columns[0]])
+        if kept is None:
+            yield batch
+        else:
+            yield {name: values[kept[start:stop]] for name, values in batch.items()}
+        start = stop
+    if start != rows or (kept is not None and start != len(kept)):
+        raise DataError("the data changed while they were read", value=f"{start} rows",
                         bound=f"the {rows} counted first",
                         remedy="a copy of the data that nobody writes to")
+
+
+def _within_units(data: Dataset, stream: Stream) -> Array | None:
+    """Which rows are used, (n,) bool; None if a row is a unit."""
+    unit = data.schema.unit
+    if unit.is_row:
+        return None
+    ids = data.arrays([unit.name])[unit.name]
+    numbers = np.unique(labels(ids).astype(str), return_inverse=True)[1]
+    order = stream.permutation(len(ids))
+    order = order[np.argsort(numbers[order], kind="stable")]
+    owner = numbers[order]
+    place = np.arange(len(owner)) - np.searchsorted(owner, owner, side="left")
+    kept = np.zeros(len(ids), bool)
+    kept[order[place < unit.max_rows]] = True
+    return np.asarray(kept & (codes(ids, {}) != MISSING))
