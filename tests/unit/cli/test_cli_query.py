@@ -73,7 +73,7 @@ def test_public_tables_are_joined(privet: Any, people: Path) -> None:
     (("--epsilon", "1", "--file", "x.sql"), "cannot be read"),
     ((SQL, "--epsilon", "1", "--public", "r"), "NAME=FILE"),
     ((SQL, "--epsilon", "1", "--relation", "mine"), "relation"),
-    ((SQL, "--epsilon", "1", "--max-rows", "0"), "max_rows"),
+    ((SQL, "--epsilon", "1", "--max-rows", "0"), "a row is the unit"),
 ])
 def test_what_cannot_be_asked(privet: Any, people: Path, words: Any, said: str) -> None:
     done = privet("query", people, *words)

@@ -103,6 +103,16 @@ def test_a_subquery_adds_up_each_units_rows() -> None:
     assert abs(value - X.sum() / (N / 4)) <= 1.6 * error
 
 
+def test_what_a_subquery_counts_can_be_grouped_by() -> None:
+    answer = ask("SELECT n, COUNT(*) AS units FROM (SELECT id, COUNT(*) AS n FROM t WHERE flag "
+                 "GROUP BY id) s GROUP BY n", OWNED)
+    found = dict(zip(answer["n"], answer["units"], strict=True))
+    per_unit = np.bincount(OWNER, weights=FLAG).astype(int)
+    for n in (1, 2, 3, 4):
+        assert abs(found[n] - (per_unit == n).sum()) < 30
+    assert answer["n"] == [0, 1, 2, 3, 4, None]
+
+
 def test_joins_with_public_and_private_tables() -> None:
     regions = pv.read({"city": ["Rome", "Oslo", "Oslo"], "region": ["S", "N", "E"]})
     answer = ask("SELECT region, COUNT(*) AS n FROM t JOIN r USING (city) GROUP BY region", ROWS,

@@ -157,7 +157,7 @@ def _keys(select: Node, rows: Rows) -> list[tuple[Node, Key]]:
     found = []
     for node in nodes:
         expr = row.compiled(node, rows.scope)
-        if expr.sql == rows.unit:
+        if expr.bare == rows.unit:
             raise refused(node, "groups of one unit each would list the units",
                           remedy=f"SELECT COUNT(DISTINCT {node.sql()}) FROM t")
         found.append((node, Key(node.sql(dialect="duckdb"), expr, _levels(expr))))

@@ -22,7 +22,7 @@ from privet.dp.query.tables import Table, quoted
 from privet.errors import DataError
 
 BATCH = 2**18
-_TYPES = {"number": "DOUBLE", "truth": "BOOLEAN", "text": "VARCHAR"}
+_TYPES = {"number": "DOUBLE", "truth": "BOOLEAN", "text": "VARCHAR", "any": "BIGINT"}
 _EXACT = 2.0**53
 
 
@@ -71,17 +71,18 @@ class Engine:
     def _load(self, name: str, table: Table) -> list[None]:
         columns = self._reads[name] or [table.data.columns[0]]
         kinds = {column: table.kind(column) for column in columns}
+        place = engine_name(table)
         declared = ", ".join(f"{quoted(c)} {_TYPES[kind]}" for c, kind in kinds.items())
-        self._con.execute(f"CREATE TABLE {engine_name(table)} ({declared})")
+        self._con.execute(f"CREATE TABLE {place} ({declared})")
         for batch in table.data.batches(columns, BATCH):
-            arrays: dict[str, Array] = {}
-            parts = []
-            for index, column in enumerate(columns):
-                arrays[f"c{index}"], sql = _column(batch[column], kinds[column], f"c{index}")
-                parts.append(sql)
-            self._con.register("incoming", arrays)
-            self._con.execute(f"INSERT INTO {engine_name(table)} SELECT {', '.join(parts)} "
-                              "FROM incoming")
+            for column in [c for c in columns if kinds[c] == "any" and batch[c].dtype != np.int64]:
+                # Texts from here on; what whole numbers there were become their labels.
+                kinds[column] = "text"
+                self._con.execute(f"ALTER TABLE {place} ALTER {quoted(column)} TYPE VARCHAR")
+            found = [_column(batch[c], kinds[c], f"c{i}") for i, c in enumerate(columns)]
+            self._con.register("incoming", {f"c{i}": array for i, (array, _) in enumerate(found)})
+            parts = ", ".join(sql for _, sql in found)
+            self._con.execute(f"INSERT INTO {place} SELECT {parts} FROM incoming")
             self._con.unregister("incoming")
         return []
 
@@ -114,6 +115,8 @@ def _column(values: Array, kind: str, name: str) -> tuple[Array, str]:
     """A canonical column as an array that DuckDB takes, and the SQL that gives it its type."""
     if kind == "number":
         return _numbers(values), f"nullif({name}, CAST('nan' AS DOUBLE))"
+    if kind == "any":
+        return values, name
     if kind == "truth":
         return truths(values), f"CASE {name} WHEN 1 THEN TRUE WHEN 0 THEN FALSE END"
     if values.dtype == np.int64:

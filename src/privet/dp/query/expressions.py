@@ -33,6 +33,8 @@ class Expr:
         whole: every value is a whole number.
         levels: every possible value, None among them where it may be NULL; None: not known.
         raw: a cell as it stands, which may lie beyond low and high until it is clipped.
+        bare: the column itself where `sql` casts it to text, for uses that ask for equality
+            alone; "" for what is no column.
     """
 
     sql: str
@@ -42,6 +44,7 @@ class Expr:
     whole: bool = False
     levels: tuple[Level, ...] | None = None
     raw: bool = False
+    bare: str = ""
 
     @property
     def is_bounded(self) -> bool:

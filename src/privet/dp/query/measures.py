@@ -151,12 +151,11 @@ def _distinct(node: Node, registry: Registry, condition: Expr | None) -> answers
     if registry.weight is not None:
         raise malformed(node, "COUNT(DISTINCT) has no weights", remedy="the query without weight")
     expr = row.compiled(node.expressions[0], registry.rows.scope)
+    kind: MeasureKind = "distinct"
+    what = f"different values of {_words(node.expressions[0])}"
+    if expr.bare and expr.bare == registry.rows.unit:
+        kind, what, expr = "units", "different units", replace(expr, sql=expr.bare)
     value = _filtered(expr, condition)
-    if expr.sql == registry.rows.unit:
-        kind: MeasureKind = "units"
-        what = "different units"
-    else:
-        kind, what = "distinct", f"different values of {_words(node.expressions[0])}"
     return answers.Total(registry.add(Measure(kind, what, value.sql, counts=True)), whole=True)
 
 
@@ -247,7 +246,7 @@ def _quantile(share: float | None) -> Rule:
         span = expr.high - expr.low
         width = max(span / LEAVES, 1.0 if expr.whole else 0.0) or 1.0
         cell = (f"least(CAST(floor(clip({expr.sql} - {number_sql(expr.low)}, 0e0, "
-                f"{number_sql(span)}) / {number_sql(width)}) AS BIGINT), {LEAVES - 1})")
+                f"{number_sql(span)}) / {number_sql(width)}) AS INTEGER), {LEAVES - 1})")
         cell = f"(CASE WHEN {_present(_filtered(expr, condition))} THEN {cell} END)"
         at = registry.add(Measure("tree", f"counts over the range of {_words(node.this)}", cell,
                                   step=width, low=expr.low, high=expr.high, counts=True))

@@ -106,7 +106,7 @@ class Measure:
         kind: "sum" adds whole numbers over rows; "units" counts different units, "distinct"
             different values; "tree" counts rows in equal cells, at every level of a tree.
         what: in words.
-        sql: of one row: BIGINT steps, 0 where it adds nothing; a value; a cell, NULL for none.
+        sql: of one row: INTEGER steps, 0 where it adds nothing; a value; a cell, NULL for none.
         largest: greatest magnitude of one row's number, in steps.
         step: what one step is worth.
         low, high: of the values behind a tree.

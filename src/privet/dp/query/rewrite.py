@@ -24,7 +24,7 @@ KEY = "query_key"
 MACROS = (
     "CREATE MACRO clip(x, lo, hi) AS CASE WHEN x < lo THEN lo WHEN x > hi THEN hi ELSE x END",
     "CREATE MACRO steps(x, lo, hi, step) AS "
-    "CASE WHEN isnan(x) THEN NULL ELSE CAST(round(clip(x, lo, hi) / step) AS BIGINT) END",
+    "CASE WHEN isnan(x) THEN NULL ELSE CAST(round(clip(x, lo, hi) / step) AS INTEGER) END",
     f"CREATE MACRO ranked(h) AS hash(xor(h, getvariable('{KEY}')))",
 )
 """What the rewritten SQL uses: clipping, whole steps, and the keyed hash."""
@@ -32,15 +32,27 @@ MACROS = (
 
 def rewritten(plan: Plan) -> str:
     """The statement whose answer is made noisy: keys, then measures, one row for each group."""
-    steps, source = _selected(plan.caps, len(plan.keys), len(plan.measures))
     keys = [f"k{i}" for i in range(len(plan.keys))]
-    columns = [*keys, *(_summed(m, f"m{i}") for i, m in enumerate(plan.measures))]
+    steps, source = _selected(plan.caps, keys, list(_carried(plan)))
+    shown = [f"CAST({name} AS VARCHAR)" if key.expr.bare else name
+             for name, key in zip(keys, plan.keys, strict=True)]
+    columns = [*shown, *(_summed(plan, m, f"m{i}") for i, m in enumerate(plan.measures))]
     grouped = f"\nGROUP BY {', '.join(keys)}" if keys else ""
     chain = ",\n".join([f"base AS (\n{_base(plan)})", *steps])
     return f"WITH {chain}\nSELECT {', '.join(columns)}\nFROM {source}{grouped}"
 
 
-def _summed(measure: Measure, name: str) -> str:
+def _carried(plan: Plan) -> dict[str, str]:
+    """The columns of measures, but for what is there anyway: that there is a row, and its unit."""
+    return {f"m{i}": m.sql for i, m in enumerate(plan.measures)
+            if m.sql not in ("1", plan.rows.unit)}
+
+
+def _summed(plan: Plan, measure: Measure, name: str) -> str:
+    if measure.sql == plan.rows.unit:
+        return "count(DISTINCT u)"
+    if measure.sql == "1":
+        return "count(*)"
     if measure.kind in ("units", "distinct"):
         return f"count(DISTINCT {name})"
     if measure.kind == "tree":
@@ -51,19 +63,21 @@ def _summed(measure: Measure, name: str) -> str:
 def _base(plan: Plan) -> str:
     columns = [] if plan.rows.unit is None else [f"{plan.rows.unit} AS u"]
     columns += [f"{key_sql(key)} AS k{i}" for i, key in enumerate(plan.keys)]
-    columns += [f"{measure.sql} AS m{i}" for i, measure in enumerate(plan.measures)]
+    columns += [f"{sql} AS {name}" for name, sql in _carried(plan).items()]
     where = [*plan.rows.where, *plan.where]
     if plan.rows.unit is not None:
         where.append(f"{plan.rows.unit} IS NOT NULL")
     where += [f"{key_sql(key)} IS NOT NULL" for key in plan.keys
               if key.levels is not None and None not in key.levels]
     conditions = f"\n  WHERE {' AND '.join(where)}" if where else ""
-    return f"  SELECT {', '.join(columns)}\n  FROM {plan.rows.sql}{conditions}"
+    return f"  SELECT {', '.join(columns) or 'TRUE'}\n  FROM {plan.rows.sql}{conditions}"
 
 
 def key_sql(key: Key) -> str:
     """A key's value: one of its levels where they are known, else as it stands."""
     expr: Expr = key.expr.value()
+    if expr.bare:
+        return expr.bare  # made text when the groups are few
     sql = expr.sql
     if expr.kind == "number":
         # NaN is no key, and -0 is 0.
@@ -78,16 +92,19 @@ def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _selected(caps: Caps, keys: int, measures: int) -> tuple[list[str], str]:
-    """The steps that keep a part of each unit's rows, and the name of the last."""
+def _selected(caps: Caps, k: list[str], m: list[str]) -> tuple[list[str], str]:
+    """The steps that keep a part of each unit's rows, and the name of the last.
+
+    Args:
+        k, m: the columns of keys and of measures.
+    """
     if not caps.selects:
         return [], "base"
-    k, m = [f"k{i}" for i in range(keys)], [f"m{i}" for i in range(measures)]
     if caps.groups is None or caps.per_group is None:
         row = _struct([*k, *m])
         inner = f"min_by({row}, ranked(hash({', '.join(['u', *k, *m])})), {caps.rows})"
-        out = ", ".join(f"r.{name} AS {name}" for name in [*k, *m])
-        return [f"picked AS (\n  SELECT u, {out}\n  FROM (SELECT u, unnest({inner}) AS r "
+        out = ", ".join(["u", *(f"r.{name} AS {name}" for name in [*k, *m])])
+        return [f"picked AS (\n  SELECT {out}\n  FROM (SELECT u, unnest({inner}) AS r "
                 "FROM base GROUP BY u))"], "picked"
     by = ", ".join(["u", *k])
     rows = f"min_by({_struct(m)}, ranked(hash({', '.join(['u', *k, *m])})), {caps.per_group})"
@@ -102,6 +119,8 @@ def _selected(caps: Caps, keys: int, measures: int) -> tuple[list[str], str]:
 
 
 def _struct(names: Sequence[str]) -> str:
+    if not names:
+        return "{'row': TRUE}"
     return "{" + ", ".join(f"'{name}': {name}" for name in names) + "}"
 
 

@@ -10,12 +10,14 @@ from typing import Any
 from sqlglot import exp
 
 from privet.dp.query import compile as row
+from privet.dp.query.expressions import Expr
 from privet.dp.query.plan import UNLIMITED, Rows
 from privet.dp.query.refusals import malformed, only, refused
 from privet.dp.query.rewrite import bounded_rows
 from privet.dp.query.tables import Derived, Scope, Stored, Table, named, quoted
 
 Node = Any
+Pair = tuple[Expr, Expr, str]
 _ON_THE_UNIT = "FROM a JOIN b ON a.ID = b.ID   # ID: the unit's column in both"
 
 
@@ -164,7 +166,7 @@ def _joined(
         raise refused(join, "the first table of a join must be the private one",
                       remedy="FROM private JOIN public ON ...")
     word = "LEFT JOIN" if side == "LEFT" else "JOIN"
-    on = " AND ".join(f"{a} = {b}" for a, b, _ in pairs)
+    on = " AND ".join(f"{a.sql} = {b.sql}" for a, b, _ in pairs)
     if is_public(right):
         return _with_public(left, right, word, on, [name for *_, name in pairs], join)
     _check_private(left, right, pairs, join)
@@ -184,8 +186,8 @@ def _joined(
 
 def _equalities(
     join: Node, scope: Scope, before: list[str], alias: str
-) -> Iterator[tuple[str, str, str]]:
-    """(left SQL, right SQL, right column) of every equality of a join."""
+) -> Iterator[Pair]:
+    """(left, right, right column) of every equality of a join."""
     using = join.args.get("using") or ()
     for name in using:
         found = [other for other in before
@@ -210,12 +212,12 @@ def _equalities(
         yield _pair(a, b, scope, join)
 
 
-def _pair(a: Node, b: Node, scope: Scope, join: Node) -> tuple[str, str, str]:
+def _pair(a: Node, b: Node, scope: Scope, join: Node) -> Pair:
     left, right = row.compiled(a, scope), row.compiled(b, scope)
     if left.kind != right.kind:
         raise malformed(join, "the columns of a join are of different kinds",
                         remedy="the same kind in both schemas")
-    return left.sql, right.sql, scope.find(b.name, b.table, b)[1]
+    return left, right, scope.find(b.name, b.table, b)[1]
 
 
 def _with_public(
@@ -252,7 +254,7 @@ def fan_out(right: Rows, columns: list[str], join: Node) -> int:
 
 
 def _check_private(
-    left: Rows, right: Rows, pairs: list[tuple[str, str, str]], join: Node
+    left: Rows, right: Rows, pairs: list[Pair], join: Node
 ) -> None:
     """Refuse a join of private tables by anything but the unit.
 
@@ -263,6 +265,6 @@ def _check_private(
         raise refused(join, "a row of one private table is no row of another: no join",
                       bound="a unit's id in both schemas",
                       remedy='[unit]\n         column = "ID"\n         max_rows = 10')
-    if not any({a, b} == {left.unit, right.unit} for a, b, _ in pairs):
+    if not any((a.bare, b.bare) == (left.unit, right.unit) for a, b, _ in pairs):
         raise refused(join, "private tables can be joined on the unit's id only: else one person's "
                       "rows meet those of many", remedy=_ON_THE_UNIT)

@@ -73,7 +73,7 @@ def _fresh(name: str, exprs: dict[str, Expr], item: Node) -> None:
 def _selected(rows: Rows, exprs: dict[str, Expr], where: list[str], tail: str) -> Rows:
     """The subquery as SQL; its unit is the column that hands the unit on."""
     columns = [f"{expr.sql} AS {quoted(name)}" for name, expr in exprs.items()]
-    unit = next((name for name, expr in exprs.items() if expr.sql == rows.unit), UNIT)
+    unit = next((name for name, expr in exprs.items() if expr.bare == rows.unit), UNIT)
     if rows.unit is not None and unit is UNIT:
         columns.append(f"{rows.unit} AS {quoted(UNIT)}")
     conditions = f" WHERE {' AND '.join(where)}" if where else ""
@@ -91,7 +91,7 @@ def _per_unit(select: Node, rows: Rows, where: list[str]) -> tuple[Rows, dict[st
     if group is not None:
         only(group, "expressions")
     keys = [row.compiled(node, rows.scope) for node in (group.expressions if group else ())]
-    if rows.unit not in [key.sql for key in keys]:
+    if rows.unit not in [key.bare for key in keys]:
         raise refused(select, "a subquery that adds up rows must keep the people apart",
                       bound="the unit's id under GROUP BY", remedy=f"FROM {_EXAMPLE}")
     exprs: dict[str, Expr] = {}
@@ -106,7 +106,7 @@ def _per_unit(select: Node, rows: Rows, where: list[str]) -> tuple[Rows, dict[st
                 raise malformed(item, "a column of a grouped subquery is neither grouped by nor "
                                 "an aggregate", remedy="SUM(x) AS total")
     others = len(keys) > 1
-    by = ", ".join(dict.fromkeys(key.sql for key in keys))
+    by = ", ".join(dict.fromkeys(key.bare or key.sql for key in keys))
     inner = _selected(rows, exprs, where, f" GROUP BY {by}")
     return replace(inner, cap=rows.cap if others else 1,
                    bounded=rows.bounded or not others), exprs

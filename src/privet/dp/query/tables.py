@@ -38,11 +38,13 @@ class Table:
         return self.data.schema.columns.get(name)
 
     def kind(self, name: str) -> str:
-        """How the engine holds a column: "number", "truth" or "text"."""
+        """How the engine holds a column: "number", "truth", "text"; "any" for text or integers."""
         column = self.declared(name)
-        if column is not None and column.is_numeric:
+        if column is None or not column.is_used:
+            return "any"
+        if column.is_numeric:
             return "number"
-        return "truth" if column is not None and column.kind == "boolean" else "text"
+        return "truth" if column.kind == "boolean" else "text"
 
 
 def catalogue(data: Any, public: Mapping[str, Any] | None = None) -> dict[str, Table]:
@@ -163,7 +165,8 @@ class Derived:
 
     def cell(self, sql: str, name: str) -> Expr:
         """The same values under the new name."""
-        return replace(self.exprs[name], sql=sql)
+        expr = self.exprs[name]
+        return replace(expr, sql=sql, bare=sql if expr.bare else "")
 
 
 class Scope:
@@ -229,7 +232,8 @@ def quoted(name: str) -> str:
 def cell(sql: str, column: Column | None) -> Expr:
     """The cells of a column of this declaration."""
     if column is None or not column.is_used:
-        return Expr(sql, "text")
+        # The engine may hold it as whole numbers, whose texts are their labels.
+        return Expr(f"CAST({sql} AS VARCHAR)", "text", bare=sql)
     missing: tuple[Level, ...] = ()
     if column.missing != "refuse" or column.other != "refuse":
         missing = (None,)
