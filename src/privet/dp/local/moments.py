@@ -165,9 +165,10 @@ def solve(moments: Moments, loss: str, *, rows: int, l2: float) -> dict[str, Arr
     penalty = np.full(len(cross), l2 / max(rows, 1) / curvature)
     penalty[-1] = 0.0
     second = moments.second + np.diag(penalty)
-    # Noise may leave directions without curvature: none is trusted below the noise's own size.
+    # Noise of this size in every entry moves eigenvalues by about 2 sqrt(d + 1) of it (Wigner), so
+    # no direction is trusted to curve less than that.
     values, vectors = np.linalg.eigh(second)
-    floor = moments.error * np.sqrt(len(cross))
+    floor = 2 * moments.error * np.sqrt(len(cross))
     theta = vectors @ ((vectors.T @ aim) / np.maximum(values, floor)[:, None]) / curvature
     if loss == "softmax":
         theta = theta - theta.mean(axis=1, keepdims=True)
