@@ -233,6 +233,9 @@ def _notes(plan: Plan, noise: Noise) -> tuple[str, ...]:
     notes = []
     if plan.exact:
         notes.append("the number of rows is public under zero-out: exact, and free of charge")
+    if plan.caps.selects:
+        notes.append(f"of each unit, {_caps_words(plan)} count; what that leaves out is not in the "
+                     "errors")
     if noise.threshold is not None:
         notes.append(f"groups with fewer than about {noise.threshold:.0f} units are left out; of "
                      "delta, a part goes to this threshold")
