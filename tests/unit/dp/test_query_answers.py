@@ -70,6 +70,22 @@ def test_every_known_key_is_answered_in_its_order() -> None:
     assert tens["decade"] == list(range(0, 100, 10))
 
 
+def test_totals_agree_with_their_groups() -> None:
+    answer = ask("SELECT city, flag, COUNT(*) AS n, SUM(x) AS s, AVG(x) AS a, MEDIAN(x) AS m "
+                 "FROM t GROUP BY ROLLUP (city, flag)")
+    rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+    assert len(rows) == 3 * 2 + 3 + 1
+    *_, whole = rows
+    assert whole["city"] is None and whole["flag"] is None
+    cells = [row for row in rows if row["flag"] is not None]
+    assert whole["s"] == pytest.approx(sum(row["s"] for row in cells))
+    assert whole["s_error"] == pytest.approx(cells[0]["s_error"] * math.sqrt(6))
+    for name, truth in (("n", N), ("s", X.sum()), ("a", X.mean()), ("m", np.median(X))):
+        assert abs(whole[name] - truth) <= 1.6 * whole[f"{name}_error"]
+    cube = ask("SELECT flag, city, COUNT(*) AS n FROM t GROUP BY CUBE (flag, city)")
+    assert len(cube) == 2 * 3 + 2 + 3 + 1
+
+
 def test_keys_in_the_data_pass_a_threshold() -> None:
     answer = ask("SELECT tag, COUNT(*) AS n FROM t GROUP BY tag", epsilon=2.0)
     assert answer["tag"] == ["b", "é"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import sqlglot
@@ -114,6 +115,7 @@ def build(text: str, tables: Mapping[str, Table], options: Options) -> Plan:
         order=columns.ordered(select),
         limit=_limit(select),
     )
+    plan = replace(plan, totals=_totals(select, plan))
     return _finished(plan, registry, options, context)
 
 
@@ -150,7 +152,7 @@ def _keys(select: Node, rows: Rows) -> list[tuple[Node, Key]]:
     only(group, "expressions", "all")
     aliases = {item.alias.lower(): item.this for item in select.expressions
                if isinstance(item, exp.Alias)}
-    nodes = [_meant(node, select, aliases) for node in group.expressions]
+    nodes = [_meant(node, select, aliases) for node in _grouped(group)]
     if group.args.get("all"):
         nodes = [item.unalias() for item in select.expressions
                  if not any(is_aggregate(part) for part in item.walk())]
@@ -166,6 +168,39 @@ def _keys(select: Node, rows: Rows) -> list[tuple[Node, Key]]:
         raise refused(group, "there are too many known groups", bound=f"{MOST_GROUPS}",
                       remedy="fewer or coarser keys, such as FLOOR(age / 10) * 10")
     return found
+
+
+def _grouped(group: Node) -> list[Node]:
+    """The expressions of GROUP BY, of ROLLUP and of CUBE."""
+    if not any(isinstance(node, (exp.Rollup, exp.Cube)) for node in group.expressions):
+        return list(group.expressions)
+    if len(group.expressions) > 1:
+        raise malformed(group, "ROLLUP or CUBE stands alone under GROUP BY here",
+                        remedy="GROUP BY ROLLUP (a, b)")
+    return list(group.expressions[0].expressions)
+
+
+def _totals(select: Node, plan: Plan) -> tuple[tuple[int, ...], ...]:
+    """The keys that each kind of total keeps, the finer kinds first.
+
+    Raises:
+        Refused: the groups do not add up to totals.
+    """
+    group = select.args.get("group")
+    kinds = [type(node) for node in (group.expressions if group else ())]
+    if not {exp.Rollup, exp.Cube} & set(kinds):
+        return ()
+    if plan.known is None:
+        raise refused(group, "totals over groups that a threshold leaves out would be too small",
+                      bound="keys whose values the schema knows",
+                      remedy='kind = "category", with its categories, in the schema')
+    if any(None in (key.levels or ()) for key in plan.keys):
+        raise refused(group, "a key may be NULL, which also stands for all its values in a total",
+                      remedy="COALESCE(city, 'unknown')")
+    count = len(plan.keys)
+    if kinds == [exp.Rollup]:
+        return tuple(tuple(range(n)) for n in reversed(range(count)))
+    return tuple(kept for n in reversed(range(count)) for kept in combinations(range(count), n))
 
 
 def _levels(expr: Expr) -> tuple[Level, ...] | None:
@@ -219,6 +254,10 @@ def _finished(
     rows_only = len(measures) == 1 and measures[0].sql == "1" and measures[0].kind == "sum"
     exact = (options.relation == "zero-out" and plan.rows.whole and rows_only
              and not plan.where and not plan.keys)
+    several = {"units", "distinct"} & {measure.kind for measure in measures}
+    if plan.totals and several:
+        raise refused(plan.text, "one value may be in several groups, so that different values do "
+                      "not add up to a total", remedy="COUNT(DISTINCT x) in a statement of its own")
     reads = {name: tuple(columns) for name, columns in context.reads.items()}
     return replace(plan, measures=measures, threshold_by=threshold_by, exact=exact, reads=reads)
 

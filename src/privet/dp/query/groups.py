@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -86,6 +86,37 @@ def noised(
         _group(plan, noise, groups[index], place, counted, stream)
         for place, index in enumerate(kept)
     ]
+
+
+def with_totals(plan: Plan, groups: Sequence[Noised]) -> list[Noised]:
+    """The groups and their totals, which are sums of noisy groups: they agree, and cost nothing.
+
+    NULL stands for all values of a key.
+    """
+    found = list(groups)
+    for kept in plan.totals:
+        parts: dict[Row, list[Noised]] = {}
+        for group in groups:
+            place = tuple(key if at in kept else None for at, key in enumerate(group.keys))
+            parts.setdefault(place, []).append(group)
+        found += [_sum(keys, each) for keys, each in parts.items()]
+    return found
+
+
+def _sum(keys: Row, groups: Sequence[Noised]) -> Noised:
+    """Several groups as one; their noise is independent, so its variances add up."""
+    more = math.sqrt(len(groups))
+    totals = tuple(
+        (math.fsum(value for value, _ in pairs), pairs[0][1] * more)
+        for pairs in zip(*(group.totals for group in groups), strict=True)
+    )
+    trees = {
+        at: replace(tree, deviation=tree.deviation * more, levels=tuple(
+            np.sum(level, axis=0)
+            for level in zip(*(group.trees[at].levels for group in groups), strict=True)))
+        for at, tree in groups[0].trees.items()
+    }
+    return Noised(keys, totals, trees)
 
 
 def _group(

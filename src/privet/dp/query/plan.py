@@ -161,6 +161,7 @@ class Plan:
         exact: the whole answer is public: the number of rows, under zero-out.
         threshold_by: the measure that counts a group's units, where the groups are found in the
             data; None where they are known.
+        totals: the keys that each kind of total keeps, the finer kinds first; sums of groups.
         reads: the columns that are needed of each table, by its name in lower case.
     """
 
@@ -176,6 +177,7 @@ class Plan:
     limit: int | None = None
     exact: bool = False
     threshold_by: int | None = None
+    totals: tuple[tuple[int, ...], ...] = ()
     reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property

@@ -24,7 +24,7 @@ from privet.dp import accounting
 from privet.dp.query.build import Options, build
 from privet.dp.query.columns import Named
 from privet.dp.query.engine import Engine
-from privet.dp.query.groups import Noised, exact_groups, expected, noised
+from privet.dp.query.groups import Noised, exact_groups, expected, noised, with_totals
 from privet.dp.query.noise import Charge, Noise, charged
 from privet.dp.query.plan import Plan
 from privet.dp.query.result import ERROR, Answer, Foreseen, Preview
@@ -252,7 +252,7 @@ def answered(job: Job, engine: Engine, stream: Stream) -> tuple[Answer, ...]:
     for plan, noise, sql in zip(job.plans, job.charge.noises, job.sqls, strict=True):
         key = int(stream.words(1)[0])
         exact = exact_groups(plan, engine.run(sql, key))
-        groups = noised(plan, noise, exact, stream)
+        groups = with_totals(plan, noised(plan, noise, exact, stream))
         found.append(_answer(plan, groups, job.guarantee, sql, _notes(plan, noise)))
     return tuple(found)
 
