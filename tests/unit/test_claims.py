@@ -53,6 +53,7 @@ EXAMPLES = [
     dp(),
     dp(recorded=True, secret_noise=False),
     LocalDPGuarantee(epsilon=2.0, columns={"age": 1.0, "city": 1.0}, randomiser="unary"),
+    LocalDPGuarantee(epsilon=2.0, unit="person", max_rows=3),
     MPCGuarantee(parties=3, threshold=1, adversary="semi-honest", revealed_to=("owner",)),
     HEGuarantee(
         security_bits=128,

@@ -176,16 +176,37 @@ class DPGuarantee(Guarantee):
 
 @dataclass(frozen=True, kw_only=True)
 class LocalDPGuarantee(Guarantee):
-    """Local differential privacy: each record was randomised before it left its device."""
+    """Local differential privacy: each record was randomised before it left its device.
+
+    Attributes:
+        epsilon: upper bound on the privacy loss of one record, in nats.
+        columns: the part of epsilon of each column's report.
+        randomiser: which randomisers, in words.
+        unit: what one person contributes: "row" or the name of the id column.
+        max_rows: most records of one unit that were randomised; their epsilons add up.
+    """
 
     kind: ClassVar[str] = "local-dp"
 
     epsilon: float
     columns: dict[str, float] = field(default_factory=dict)
     randomiser: str = ""
+    unit: str = "row"
+    max_rows: int = 1
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.epsilon) and self.epsilon >= 0):
+            raise InvalidInput("epsilon must be finite and not negative", value=self.epsilon)
+        whole(max_rows=self.max_rows)
+
+    @property
+    def per_unit(self) -> float:
+        """Epsilon of all records of one person together."""
+        return self.epsilon * self.max_rows
 
     def headline(self) -> str:
-        return f"{self.epsilon:.4g}-local differential privacy per record"
+        claim = f"{self.epsilon:.4g}-local differential privacy per record"
+        return claim if self.unit == "row" else f"{claim}, {self.per_unit:.4g} per {self.unit}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -248,6 +248,8 @@ class LocallyPrivate(Protection):
             epsilon=epsilon,
             columns=columns,
             randomiser=randomiser,
+            unit=name,
+            max_rows=unit.max_rows,
             sights=self.sights(),
             assumptions=(
                 "the process that randomises the records is trusted with them: it is the device, "

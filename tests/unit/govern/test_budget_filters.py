@@ -112,10 +112,12 @@ def test_claims_that_protect_nothing_charge_nothing():
 def test_local_claims_cost_their_epsilon_per_record():
     local = LocalDPGuarantee(epsilon=0.25)
     assert charge(local, BASIC) == Amount(GRID // 4, 0)
-    by_id = Terms("person", "zero-out", Budget(1.0), max_rows=3)
-    assert charge(local, by_id) == Amount(3 * GRID // 4, 0)
-    with pytest.raises(Refused, match="any number of records"):
-        charge(local, Terms("person", "zero-out", Budget(1.0)))
+    by_id = Terms("person", "zero-out", Budget(1.0))
+    of_three = LocalDPGuarantee(epsilon=0.25, unit="person", max_rows=3)
+    assert charge(of_three, by_id) == Amount(3 * GRID // 4, 0)
+    for claimed, terms in ((local, by_id), (of_three, BASIC)):
+        with pytest.raises(Refused, match="another privacy unit"):
+            charge(claimed, terms)
     with pytest.raises(Refused, match="add-remove"):
         charge(local, Terms("row", "add-remove", Budget(1.0)))
 

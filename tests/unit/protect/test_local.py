@@ -84,6 +84,8 @@ def test_several_rows_of_a_person_are_said() -> None:
     assert len(seen) >= 4 and all(2 in row and 3 not in row for row in seen)
     assert any("at most 2 of them are used" in line for line in table.guarantee.assumptions)
     assert table.dropped == ("who",)
+    assert (table.guarantee.unit, table.guarantee.per_unit) == ("who", 32.0)
+    assert "32 per who" in str(table.guarantee)
 
 
 def test_rows_that_come_while_they_are_read_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,14 +112,12 @@ class Terms:
     Attributes:
         unit: "row" or the name of the id column.
         relation: which data sets are neighbours.
-        max_rows: rows of one unit that are used at most; None where nothing bounds them.
         budget: the budget as it was promised.
     """
 
     unit: str
     relation: str
     budget: Budget
-    max_rows: int | None = None
 
 
 def protected(guarantee: Guarantee) -> tuple[Guarantee, ...]:
@@ -214,9 +212,9 @@ def _local(claim: Guarantee, terms: Terms) -> Amount:
         raise Refused("a randomised record shows that there is one, so local privacy says "
                       "nothing under add-remove", value=terms.relation,
                       bound="zero-out or replace-one", remedy='relation="replace-one"')
-    rows = 1 if terms.unit == "row" else terms.max_rows
-    if rows is None:
-        raise Refused("a unit may have any number of records, each with its own epsilon",
-                      value=terms.unit, bound="max_rows of the registered data set",
-                      remedy="register(..., max_rows=10)")
-    return Amount(up(exact(claim.epsilon) * rows), 0)
+    if claim.unit != terms.unit:
+        raise Refused("the claim is about another privacy unit than the budget, so nothing says "
+                      "how many records of one unit were randomised",
+                      value=f"unit {claim.unit!r}", bound=f"unit {terms.unit!r}",
+                      remedy=f'unit = "{terms.unit}" in the schema, with its max_rows')
+    return Amount(up(exact(claim.epsilon) * claim.max_rows), 0)

@@ -107,7 +107,7 @@ class DataSet:
     @property
     def terms(self) -> Terms:
         """What a claim must be about, and the filter that counts it."""
-        return Terms(self.unit, self.relation, self.budget, self.max_rows)
+        return Terms(self.unit, self.relation, self.budget)
 
 
 @dataclass(frozen=True)
