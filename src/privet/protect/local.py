@@ -135,6 +135,10 @@ class LocallyPrivate(Protection):
         epsilon, s = min(self.epsilon, LARGEST), int(plan.settings["per_record"])
         products = _products(rows.facts)
         x, y, weight = _records(rows)
+        if weight is not None and weight.max(initial=0.0) > 1:
+            raise InvalidInput("a weight above 1 would let a record say more than others may",
+                               bound="weights in [0, 1]: divide them by the greatest possible one",
+                               remedy="class_weight={0: 1.0, 1: 0.5}")
         moments = collect(
             x, _targets(y, rows.facts), weight, products, epsilon=epsilon, s=s,
             stream=secret_stream("local training"),

@@ -168,6 +168,24 @@ def test_what_text_refuses_costs_nothing_and_what_cells_do_is_spent(
     assert not Path("n.csv").exists()
 
 
+def test_a_persons_records_are_charged_together(
+    privet: Any, answers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRIVET_HOME", str(tmp_path / "home"))
+    whose = '[unit]\ncolumn = "id"\nmax_rows = 3\n'
+    schema = answers.with_suffix(".toml")
+    schema.write_text(PLAIN + whose)
+    done = privet("dataset", "register", "answers", answers, "--budget", "4", "--delta", "1e-4")
+    assert done.code == 0, done.err
+    made = privet("perturb", answers, "--epsilon", "1", "--out", "noisy.csv", "--json")
+    assert made.json["guarantee"]["max_rows"] == 3, made.err
+    left = json.loads(privet("budget", "show", "answers", "--json").out)
+    assert left["spent"]["epsilon"] == 3.0
+    schema.write_text(PLAIN)
+    other = privet("perturb", answers, "--epsilon", "1", "--out", "other.csv")
+    assert other.code == 2 and "another privacy unit" in other.err
+
+
 def test_training_on_records_and_under_local(privet: Any, patients: Path, schema: Path) -> None:
     under = ("train", patients, "--protect", "local", "--out", "m.safetensors")
     done = privet(*under, "--epsilon", "8")

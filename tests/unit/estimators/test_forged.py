@@ -39,6 +39,9 @@ def private() -> Any:
 
 MODELS: dict[str, Callable[[], Any]] = {
     "private": private,
+    "local": lambda: pv.LogisticRegression(
+        protect=pv.LocallyPrivate(2.0), schema=SCHEMA
+    ).fit(X, Y),
     "texts": lambda: pv.LogisticRegression().fit(X, np.where(Y == 1, "sick", "well")),
     "ridge": lambda: pv.Ridge(0.1, schema=RANGED).fit(X, X[:, 0]),
     "mlp": lambda: pv.MLPClassifier((4, 3), max_iter=2, random_state=0).fit(X, Y),

@@ -143,6 +143,17 @@ def test_only_linear_models_are_trained() -> None:
         pv.LogisticRegression(protect=pv.LocallyPrivate(1.0)).fit(np.zeros((4, 2)), [0, 1, 0, 1])
 
 
+def test_weights_lie_in_the_unit_interval() -> None:
+    data = dataset(n=400)
+    for weights, good in (({False: 1.0, True: 0.5}, True), ({False: 2.0, True: 1.0}, False)):
+        model = pv.LogisticRegression(protect=pv.LocallyPrivate(4.0), class_weight=weights)
+        if good:
+            assert np.isfinite(model.fit(data).coef_).all()
+        else:
+            with pytest.raises(InvalidInput, match="above 1"):
+                model.fit(data)
+
+
 def test_searches_are_refused() -> None:
     x = np.random.default_rng(0).uniform(-1, 1, (60, 2))
     schema = pv.Schema.for_arrays(low=[-1, -1], high=[1, 1], classes=[0, 1])

@@ -104,7 +104,7 @@ def collect(
     Args:
         x: (n, d) features within the bounds.
         y: (n, targets) target columns.
-        weight: (n,) weights, of which more than 1 counts as 1; None for ones.
+        weight: (n,) weights in [0, 1]; None for ones.
         products: what may be reported.
         epsilon: of one record, all its reports together.
         s: reports of one record.
