@@ -194,6 +194,25 @@ def test_one_row_moves_no_sum_by_more_than_declared(case: Case) -> None:
     check(case)
 
 
+@pytest.mark.parametrize(("sql", "options", "declared"), [
+    ("SELECT COUNT(*) FROM t", {}, 3.0),
+    ("SELECT SUM(k) FROM t", {}, 15.0),
+    ("SELECT COUNT(DISTINCT id) FROM t", {}, 1.0),
+    ("SELECT tag, COUNT(*) FROM t GROUP BY tag", {"max_groups": 2, "max_rows_per_group": 1},
+     2.0**0.5),
+    ("SELECT COUNT(*) FROM t JOIN v ON t.id = v.id", {}, 9.0),
+    ("SELECT SUM(s) FROM (SELECT id, SUM(k) AS s FROM t GROUP BY id) u", {}, 15.0),
+])
+def test_what_is_declared_is_reached(sql: str, options: Any, declared: float) -> None:
+    """Half of what is declared would be noticed: a unit of many rows moves all of it."""
+    rows = [{"city": "a", "k": 5.0, "x": 1.0, "w": 1.0, "flag": True, "tag": f"t{i % 4}", "id": 1}
+            for i in range(12)]
+    plan, found = totals(Case(rows, rows, sql, options, 1, True), rows, rows)
+    moved = sum(vectors(plan, row)[0][0] ** 2 for row in found.values()) ** 0.5
+    assert moved == pytest.approx(declared)
+    assert plan.measures[0].sensitivity(plan.caps, plan.known) == pytest.approx(declared)
+
+
 @pytest.mark.parametrize("sql", UNIT_QUERIES)
 def test_every_query_reaches_what_a_unit_of_one_row_can_move(sql: str) -> None:
     """Declared sensitivities are not vacuous: the queries do see the rows."""

@@ -12,6 +12,7 @@ import privet as pv
 from privet.claims import Gaussian
 from privet.dp.accounting import MECHANISM, epsilon_for
 from privet.dp.query.noise import KEYS, threshold_for
+from privet.errors import InvalidInput
 
 N = 4000
 RNG = np.random.default_rng(5)
@@ -197,6 +198,19 @@ def test_the_guarantee_adds_up_and_splits_over_statements() -> None:
     assert len(first.guarantee.events) == 3
     alone = ask("SELECT city, COUNT(*) AS n FROM t GROUP BY city", epsilon=1.0)
     assert first["n_error"][0] > alone["n_error"][0]
+
+
+def test_aggregates_share_what_they_have_in_common() -> None:
+    answer = ask("SELECT COUNT(x) AS n, AVG(x) AS a, STDDEV(x) AS d, VAR_POP(x) AS v FROM t")
+    assert answer.guarantee.events[0].what == "rows with x"
+    assert len(answer.guarantee.events) == 3
+
+
+def test_a_deep_statement_is_refused_in_words() -> None:
+    deep = "SELECT COUNT(*) FROM t WHERE " + " AND ".join(f"age <> {i}" for i in range(5000))
+    with pytest.raises(InvalidInput, match="too"):
+        ask(deep)
+    ask("SELECT COUNT(*) FROM t WHERE " + " AND ".join(f"age <> {i}" for i in range(60)))
 
 
 def test_relations_scale_the_noise() -> None:

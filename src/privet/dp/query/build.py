@@ -17,7 +17,7 @@ from privet.dp.query import compile as row
 from privet.dp.query.columns import Columns
 from privet.dp.query.expressions import MOST_LEVELS, Expr, Level, as_number
 from privet.dp.query.measures import Registry, is_aggregate
-from privet.dp.query.plan import Caps, Key, Measure, Plan, Rows
+from privet.dp.query.plan import LEAVES, Caps, Key, Measure, Plan, Rows
 from privet.dp.query.refusals import malformed, only, refused, shown
 from privet.dp.query.sources import Context, is_public, rows_of
 from privet.dp.query.tables import Table
@@ -26,6 +26,8 @@ from privet.errors import InvalidInput, MissingBounds, whole
 Node = Any
 MOST_GROUPS = 100_000
 """Known groups that one answer may have."""
+MOST_COUNTS = 50_000_000
+"""Noisy counts of trees that one answer may take."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +84,14 @@ def build(text: str, tables: Mapping[str, Table], options: Options) -> Plan:
         MissingBounds: an aggregate's bounds are not in the schema.
         InvalidInput, UnknownColumn: it is not understood.
     """
-    trees = _parsed(text)
+    try:
+        return _built(_parsed(text), tables, options)
+    except RecursionError:
+        problem = "the statement is nested too deeply"
+    raise InvalidInput(problem, value=shown(text), remedy="shorter conditions, or WITH")
+
+
+def _built(trees: list[Any], tables: Mapping[str, Table], options: Options) -> Plan:
     if len(trees) != 1:
         raise InvalidInput("one statement is answered at a time", value=len(trees), bound="1",
                            remedy="privet query DATA --file queries.sql   # splits one budget")
@@ -254,6 +263,10 @@ def _finished(
     rows_only = len(measures) == 1 and measures[0].sql == "1" and measures[0].kind == "sum"
     exact = (options.relation == "zero-out" and plan.rows.whole and rows_only
              and not plan.where and not plan.keys)
+    counts = LEAVES * sum(measure.kind == "tree" for measure in measures) * (plan.known or 1)
+    if counts > MOST_COUNTS:
+        raise refused(plan.text, "quantiles of so many groups take too many noisy counts",
+                      bound=f"{MOST_COUNTS // LEAVES} groups", remedy="fewer groups")
     several = {"units", "distinct"} & {measure.kind for measure in measures}
     if plan.totals and several:
         raise refused(plan.text, "one value may be in several groups, so that different values do "

@@ -135,8 +135,8 @@ def _count(node: Node, registry: Registry, condition: Expr | None) -> answers.Ou
 
 
 def _present(expr: Expr) -> str:
-    """Whether an expression is neither NULL nor NaN."""
-    if expr.kind == "number":
+    """Whether an expression is neither NULL nor NaN, which no cell as it stands is."""
+    if expr.kind == "number" and not expr.raw:
         return f"coalesce(NOT isnan({expr.sql}), FALSE)"
     return f"({expr.sql} IS NOT NULL)"
 
@@ -207,10 +207,10 @@ def _moments(
     node: Node, registry: Registry, condition: Expr | None
 ) -> tuple[Expr, int, int, float, float]:
     """The centred expression, its sum and count, and centre and half width."""
-    expr = _bounded(node, registry)
-    shifted, centre, half = _centred(expr)
+    shifted, centre, half = _centred(_bounded(node, registry))
     shifted = _filtered(shifted, condition)
-    count = registry.count(f"rows with {_words(node)}", _present(_filtered(expr, condition)))
+    cells = _filtered(row.compiled(node, registry.rows.scope), condition)
+    count = registry.count(f"rows with {_words(node)}", _present(cells))
     total = registry.total(f"sum of {_words(node)} - {centre:g}", registry.weighted(shifted))
     return shifted, total, count, centre, half
 
@@ -247,7 +247,8 @@ def _quantile(share: float | None) -> Rule:
         width = max(span / LEAVES, 1.0 if expr.whole else 0.0) or 1.0
         cell = (f"least(CAST(floor(clip({expr.sql} - {number_sql(expr.low)}, 0e0, "
                 f"{number_sql(span)}) / {number_sql(width)}) AS INTEGER), {LEAVES - 1})")
-        cell = f"(CASE WHEN {_present(_filtered(expr, condition))} THEN {cell} END)"
+        cells = _filtered(row.compiled(node.this, registry.rows.scope), condition)
+        cell = f"(CASE WHEN {_present(cells)} THEN {cell} END)"
         at = registry.add(Measure("tree", f"counts over the range of {_words(node.this)}", cell,
                                   step=width, low=expr.low, high=expr.high, counts=True))
         return answers.Quantile(at, wanted)
