@@ -93,7 +93,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no t
             Cancelled: the watcher stopped the run; what was reserved is spent.
         """
         if isinstance(X, Perturbed):
-            return self._fit_randomised(X, y)
+            return self._fit_randomised(X, y, sample_weight)
         protection = one_protection(self.protect)
         prepared = inputs.prepare(self, X, y, sample_weight, protection)
         if steward is None:
@@ -108,11 +108,12 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no t
             warnings.warn("; ".join(result.notes), ConvergenceWarning, stacklevel=2)
         return self
 
-    def _fit_randomised(self, table: Perturbed, y: Any) -> Estimator:
+    def _fit_randomised(self, table: Perturbed, y: Any, sample_weight: Any) -> Estimator:
         from privet.estimators.randomised import fit_randomised
 
-        if y is not None:
-            raise InvalidInput("randomised records bring their own target", value="y",
+        if y is not None or sample_weight is not None:
+            raise InvalidInput("randomised records bring their own target, and no weights",
+                               value="y" if y is not None else "sample_weight",
                                remedy="fit(table)")
         fit_randomised(self, table)
         return self

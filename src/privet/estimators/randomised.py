@@ -36,6 +36,10 @@ def fit_randomised(estimator: Estimator, table: Perturbed) -> None:
         raise InvalidInput("randomised records bring their own schema and guarantee",
                            value="protect=... or schema=...", bound="an estimator without them",
                            remedy=f"{type(estimator).__name__}().fit(table)")
+    if getattr(estimator, "class_weight", None) is not None:
+        raise InvalidInput("randomised records count alike: nobody knows their classes",
+                           value="class_weight", bound="class_weight=None",
+                           remedy=f"{type(estimator).__name__}().fit(table)")
     name = require_target(table)
     target = table.schema.required_target()
     if target.is_classes != (estimator._task == "classes"):

@@ -279,6 +279,10 @@ def test_records_bring_what_they_need() -> None:
             model.fit(table)
     with pytest.raises(InvalidInput, match="own target"):
         pv.LogisticRegression().fit(table, [1] * 200)
+    with pytest.raises(InvalidInput, match="no weights"):
+        pv.LogisticRegression().fit(table, sample_weight=[1.0] * 200)
+    with pytest.raises(InvalidInput, match="count alike"):
+        pv.LogisticRegression(class_weight={True: 2.0, False: 1.0}).fit(table)
     with pytest.raises(SchemaError, match="cannot predict"):
         pv.Ridge().fit(table)
     with pytest.raises(InvalidInput, match="linear models only"):
