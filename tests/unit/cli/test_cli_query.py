@@ -112,3 +112,45 @@ def test_values_are_shown_with_the_digits_that_their_error_leaves() -> None:
     assert readable(0.123456, 0.0123) == "0.123 ± 0.013"
     assert readable(7, 0.0) == "7"
     assert readable(None, None) == "NULL"
+
+
+def test_what_is_public_is_recorded_and_costs_nothing(privet: Any, people: Path) -> None:
+    assert privet("dataset", "register", "people", people, "--budget", "1", "--delta",
+                  "1e-2").code == 0  # fmt: skip
+    before = privet("budget", "show", "people", "--json").json
+    done = privet("query", people, "SELECT COUNT(*) AS n FROM t", "--epsilon", "1", "--json")
+    assert done.code == 0, done.err
+    assert done.json["answers"][0]["rows"] == [[80, 0.0]]
+    after = privet("budget", "show", "people", "--json").json
+    assert after.get("spent") == before.get("spent")
+
+
+def test_a_join_spends_from_both_tables(privet: Any, tmp_path: Path) -> None:
+    toml = '[unit]\ncolumn = "id"\nmax_rows = 2\n[columns.x]\nkind = "number"\nbounds = [0, 9]\n'
+    for name, start in (("a", 0), ("b", 200)):
+        rows = [f"p{i},{(i + start) % 9},{name}{i}" for i in range(start, start + 200)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["id,x,note", *rows]) + "\n")
+        (tmp_path / f"{name}.toml").write_text(toml)
+        made = privet("dataset", "register", name, f"{name}.csv", "--budget", "3", "--delta",
+                      "1e-2")  # fmt: skip
+        assert made.code == 0, made.err
+    sql = "SELECT COUNT(*) AS n, SUM(b.x) AS s FROM a JOIN b ON a.id = b.id"
+    asked = ("query", "a.csv", sql, "--with", "b=b.csv", "--epsilon", "2", "--delta", "1e-3")
+    done = privet(*asked, "--json")
+    assert done.code == 0, done.err
+    assert done.json["answers"][0]["guarantee"]["recorded"]
+    for name in ("a", "b"):
+        table = f"SELECT AVG(x) AS v FROM {name}"
+        again = privet("query", f"{name}.csv", table, "--epsilon", "2", "--delta", "1e-3")
+        assert again.code == 2 and "left" in again.err
+
+
+def test_approval_of_a_query_can_be_asked_for(privet: Any, people: Path) -> None:
+    words = (people, SQL, "--epsilon", "1", "--reason", "the yearly table")
+    assert privet("request", "query", *words).code == 2, "no ledger keeps the data"
+    assert privet("dataset", "register", "people", people, "--budget", "1", "--delta",
+                  "1e-2").code == 0  # fmt: skip
+    asked = privet("request", "query", *words, "--json")
+    # The question reached the ledger, which has no policy that could ask anybody.
+    assert asked.code == 2 and "adopted no policy" in asked.err
+    assert privet("request", "query", *words, "--dry-run").code == 2
