@@ -19,6 +19,7 @@ PEERS = ROOT / ".venv-peers"
 BENCHMARKS: dict[str, str] = {
     "dp.accuracy": "bench.dp.accuracy",
     "dp.local": "bench.dp.local",
+    "dp.query": "bench.dp.query",
     "dp.samplers": "bench.dp.samplers",
     "import": "bench.imports",
     "ledger.append": "bench.ledger.append",
