@@ -150,7 +150,7 @@ def summed(given: Units, model, limit: float, dtype=np.float64) -> np.ndarray:
     shape = UnitShape(*given.x.shape[1:], given.y.dtype.kind == "i")
     flat = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(params)])
     return problem.gradients(params, shape).block_sum(
-        flat, given.x, given.y, given.weight, limit, 0
+        flat, given.x, given.y, given.weight, limit
     )
 
 

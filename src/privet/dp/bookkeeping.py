@@ -25,7 +25,15 @@ from functools import partial
 from typing import Any
 
 from privet.dp.clipping import clip_factors
-from privet.dp.factors import LARGEST, SPREAD, Term, formed, spread, squared_norm, weighted_sum
+from privet.dp.factors import (
+    LARGEST,
+    SPREAD,
+    Term,
+    formed,
+    spread,
+    squared_norm,
+    weighted_sum,
+)
 from privet.dp.layers import Read, read_of
 from privet.graph import Graph, Node, Rule, Value, evaluate, trace, twins
 
@@ -134,13 +142,7 @@ def terms_of(kept: Kept, factors: Sequence[tuple[Any, Any]]) -> list[Term]:
 
 
 def clipped_sum(
-    book: Book,
-    leaves: Sequence[Any],
-    data: Sequence[Any],
-    counted: Any,
-    limit: Any,
-    *,
-    chunk: int = 0,
+    book: Book, leaves: Sequence[Any], data: Sequence[Any], counted: Any, limit: Any
 ) -> list[Any]:
     """The sum over units of gradients clipped to a norm, one float64 array per parameter.
 
@@ -149,8 +151,6 @@ def clipped_sum(
         data: (B, ...) arrays.
         counted: (B,) which units count; the others contribute exactly 0.
         limit: the norm.
-        chunk: so many units are added up in the precision of `leaves` at a time, then in
-            float64; 0 for float64 throughout. Divides B.
 
     Formal guarantees:
         - What is added for a unit is a function of that unit and of the parameters. Its norm is
@@ -176,9 +176,9 @@ def clipped_sum(
     widest = sum(spread(term) for own in terms.values() for term in own) / SPREAD
     size = jnp.maximum(jnp.sqrt(square), widest)
     weights = clip_factors(jnp.where(counted & (size < LARGEST), size, jnp.nan), limit)
-    sums = {leaf: _sum_formed(g, weights, chunk) for leaf, g in whole.items()}
+    sums = {leaf: _sum_formed(g, weights) for leaf, g in whole.items()}
     for leaf, own in terms.items():
-        sums[leaf] = sum(weighted_sum(_safe_term(term, weights), weights, chunk) for term in own)
+        sums[leaf] = sum(weighted_sum(_safe_term(term, weights), weights) for term in own)
     return [sums[leaf].reshape(jnp.shape(leaves[leaf])) for leaf in range(len(leaves))]
 
 
@@ -188,17 +188,11 @@ def _squares(gradient: Any) -> Any:
     return (gradient.astype(jnp.float64) ** 2).reshape(len(gradient), -1).sum(axis=1)
 
 
-def _sum_formed(gradient: Any, weights: Any, chunk: int) -> Any:
+def _sum_formed(gradient: Any, weights: Any) -> Any:
     """sum_b weights_b gradient_b in float64."""
     import jax.numpy as jnp
 
-    flat = _safe(gradient, weights).reshape(len(gradient), -1)
-    if not chunk:
-        return weights @ flat.astype(jnp.float64)
-    shares = weights.astype(flat.dtype).reshape(-1, chunk)
-    blocks = flat.reshape(-1, chunk, flat.shape[1])
-    parts = (share @ block for share, block in zip(shares, blocks, strict=True))
-    return sum(part.astype(jnp.float64) for part in parts)
+    return jnp.tensordot(weights, _safe(gradient, weights).astype(jnp.float64), axes=1)
 
 
 def _safe(array: Any, weights: Any) -> Any:

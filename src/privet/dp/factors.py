@@ -111,14 +111,8 @@ def spread(term: Term) -> Any:
     return jnp.where(near, (left * right).sum(axis=-1), jnp.nan)
 
 
-def weighted_sum(term: Term, weights: Any, chunk: int) -> Any:
-    """sum_b weights_b M_b in float64, as the array that is read.
-
-    Args:
-        weights: (B,) float64.
-        chunk: so many units are added up in the factors' own precision at a time, where M has
-            one place; 0 for none. Divides B.
-    """
+def weighted_sum(term: Term, weights: Any) -> Any:
+    """sum_b weights_b M_b in float64, as the array that is read."""
     import jax.numpy as jnp
 
     layout = term.layout
@@ -127,12 +121,6 @@ def weighted_sum(term: Term, weights: Any, chunk: int) -> Any:
         matrix = jnp.zeros((layout.rows, layout.columns))
         flat = right.reshape(-1, layout.columns)
         return layout.array(matrix.at[term.left.reshape(-1)].add(flat))
-    if chunk and layout.places == 1:
-        left = term.left.reshape(-1, chunk, layout.rows)
-        right = right.astype(term.right.dtype).reshape(-1, chunk, layout.columns)
-        # One product after another: XLA runs them on all cores, and a stack of them on one.
-        parts = (one.T @ other for one, other in zip(left, right, strict=True))
-        return layout.array(sum(part.astype(jnp.float64) for part in parts))
     left = term.left.astype(jnp.float64).reshape(-1, layout.rows)
     return layout.array(left.T @ right.reshape(-1, layout.columns))
 

@@ -18,9 +18,6 @@ from privet.errors import InvalidInput
 
 Array = np.ndarray[Any, Any]
 Params = Any
-_ALLOWED = 2.0**-8
-_SMALLEST_CLIP = 2.0**-40
-_SMALLEST_CHUNK, _LARGEST_CHUNK = 16, 256
 
 
 @dataclass(frozen=True)
@@ -44,10 +41,12 @@ class Gradients:
 
     Attributes:
         book: which parameters are kept as factors, and why others are not.
+        _shapes: of the parameters.
         _run: the compiled sum.
     """
 
     book: Book
+    _shapes: tuple[tuple[int, ...], ...]
     _run: Callable[..., Any]
 
     @property
@@ -82,7 +81,7 @@ class Gradients:
         return total
 
     def block_sum(
-        self, params: Array, x: Array, y: Array, weight: Array, limit: float, chunk: int
+        self, params: Array, x: Array, y: Array, weight: Array, limit: float
     ) -> Array:
         """(P,) float64: the sum over the units of one block, in the order of `params`.
 
@@ -90,10 +89,14 @@ class Gradients:
             params: (P,) the parameters, one after another.
             x, y, weight: (B, m, d), (B, m), (B, m); weight 0 where there is no row.
             limit: norm to which each unit's gradient is clipped.
-            chunk: see `bookkeeping.clipped_sum`.
         """
+        # Taken apart and put together out here: inside, XLA fuses that with the sums, and slowly.
+        total = np.empty(len(params))
         with x64():
-            return np.asarray(self._run(params, x, y, weight, limit, chunk))
+            parts = self._run(apart(params, self._shapes), x, y, weight, limit)
+            for into, part in zip(apart(total, self._shapes), parts, strict=True):
+                into[...] = part
+        return total
 
 
 def block_for(gradients: Gradients, sample: float) -> int:
@@ -104,31 +107,7 @@ def block_for(gradients: Gradients, sample: float) -> int:
 
 def bucket(block: int) -> int:
     """Blocks are filled up to a multiple of this: few shapes are compiled, and little is wasted."""
-    return max(block // 8, 1)
-
-
-def chunk_for(most: float, block: int, clip: float) -> int:
-    """How many units may be added up in single precision at a time; 0 for none.
-
-    Args:
-        clip: C; where it is tiny, products would lose bits that count.
-        most: units in one sample, at most.
-        block: units in a block are a multiple of this.
-    """
-    size = math.gcd(_LARGEST_CHUNK, block) if clip >= _SMALLEST_CLIP else 0
-    while size >= _SMALLEST_CHUNK and single_slack(most, size) > _ALLOWED:
-        size //= 2
-    return size if size >= _SMALLEST_CHUNK else 0
-
-
-def single_slack(most: float, chunk: int) -> float:
-    """What sums of `chunk` units in single precision add to the sensitivity, as a share of C.
-
-    Adding k numbers has a relative error of at most k 2^-24 of the sum of their sizes, which is at
-    most `most` C, in either of two neighbours; three more roundings are those of a weight, of a
-    factor and of their product (proofs/noise-on-a-grid.md, section 6).
-    """
-    return 2.0 * most * (chunk + 3) * 2.0**-24 * 1.01 if chunk else 0.0
+    return max(block // 16, 1)
 
 
 @lru_cache(maxsize=64)
@@ -177,16 +156,15 @@ def gradients_of(
     with x64():
         book = book_of(unit_loss, leaves, *data)
 
-    def run(params: Any, x: Any, y: Any, weight: Any, limit: Any, chunk: int) -> Any:
+    def run(leaves: Any, x: Any, y: Any, weight: Any, limit: Any) -> Any:
         # A weight that is positive but 0 in single precision must not count either.
         weight = weight.astype(dtype)
         counted = (weight > 0).any(axis=1)
-        leaves = apart(params.astype(dtype), shapes)
+        leaves = [leaf.astype(dtype) for leaf in leaves]
         units = [x.astype(dtype), y.astype(target), weight]
-        sums = clipped_sum(book, leaves, units, counted, limit, chunk=chunk)
-        return jnp.concatenate([part.reshape(-1) for part in sums])
+        return clipped_sum(book, leaves, units, counted, limit)
 
-    return Gradients(book, jax.jit(run, static_argnums=5))
+    return Gradients(book, shapes, jax.jit(run))
 
 
 def apart(params: Any, shapes: Sequence[tuple[int, ...]]) -> list[Any]:

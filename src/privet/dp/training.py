@@ -30,9 +30,7 @@ from privet.dp.gradients import (
     UnitShape,
     apart,
     bucket,
-    chunk_for,
     gradients_of,
-    single_slack,
 )
 from privet.dp.linear import Units
 from privet.dp.mechanisms import clip_bound, release
@@ -44,7 +42,6 @@ Array = np.ndarray[Any, Any]
 Params = Any
 _BETAS = (0.9, 0.999)
 _FUDGE = 1e-8
-_RARE, _FEW = 8, 32  # a sample is larger than expected by more than this once in 10^14 steps
 
 
 @dataclass(frozen=True)
@@ -99,29 +96,14 @@ def count_parameters(params: Params) -> int:
     return total
 
 
-@dataclass(frozen=True)
-class Bounds:
-    """How gradients are clipped and added up.
-
-    Attributes:
-        limit: the norm to clip to, which leaves room for what rounding adds.
-        most: with more units in a sample than this, sums are in double precision.
-        chunk: see `bookkeeping.clipped_sum`; 0 where all sums are in double precision.
-    """
-
-    limit: float
-    most: int
-    chunk: int
-
-
-def bounds_of(
+def gradient_bound(
     gradients: Gradients,
     size: int,
     most_units: int,
     settings: StochasticSettings,
     noise_multiplier: float,
-) -> Bounds:
-    """How to clip and add up; from public facts alone.
+) -> float:
+    """The bound to clip to, which leaves room for what rounding adds; from public facts alone.
 
     Raises:
         InvalidInput: so many parameters, units or so much noise that rounding may exceed the room.
@@ -131,11 +113,7 @@ def bounds_of(
     depth = math.ceil(gradients.depth(block)) + -(-most_units // block)
     scale = settings.clip * noise_multiplier
     limit = clip_bound(size, most_units, settings.clip, scale=scale, depth=depth)
-    expected = most_units * settings.rate
-    most = min(most_units, math.ceil(expected + _RARE * math.sqrt(expected)) + _FEW)
-    chunk = chunk_for(most, bucket(block), settings.clip)
-    extra = single_slack(most, chunk) + gradients.norm_slack
-    return Bounds(limit - settings.clip * extra, most, chunk)
+    return limit - settings.clip * gradients.norm_slack
 
 
 def train_stochastic(
@@ -159,9 +137,9 @@ def train_stochastic(
 
     Formal guarantees: each yielded value is a function of earlier ones and of one Gaussian
     release on a Poisson sample at `settings.rate`; no sample is cut short. One unit changes the
-    released sum by at most `settings.clip`: what rounding of norms and sums adds is within what the
-    clip is shrunk by (`bounds_of`), if the compiled gradient of a unit depends on nothing but it
-    (proofs/noise-on-a-grid.md, sections 5 and 6). Rows and gradients
+    released sum by at most `settings.clip`: what rounding of norms and sums adds is within what
+    the clip is shrunk by (`gradient_bound`), if the compiled gradient of a unit depends on
+    nothing but it (proofs/noise-on-a-grid.md, sections 5 and 6). Rows and gradients
     that are not finite contribute exactly 0; sample weights act before the clip.
 
     Raises:
@@ -174,7 +152,7 @@ def train_stochastic(
     _, most, features = units.x.shape
     rows = UnitShape(most, features, whole=units.y.dtype.kind in "iu")
     gradients = problem.gradients(start, rows)
-    bounds = bounds_of(gradients, size, problem.most_units, settings, noise_multiplier)
+    limit = gradient_bound(gradients, size, problem.most_units, settings, noise_multiplier)
     leaves, structure = jax.tree.flatten(start)
     shapes = [np.shape(leaf) for leaf in leaves]
     params = np.concatenate([np.asarray(leaf, np.float64).reshape(-1) for leaf in leaves])
@@ -187,9 +165,8 @@ def train_stochastic(
     for turn in range(1, settings.steps + 1):
         taken = sampling.poisson(len(units.x), settings.rate, draws)
         total = np.zeros(size)
-        chunk = bounds.chunk if len(taken) <= bounds.most else 0
         for block in _blocks(taken, settings.microbatch):
-            total += gradients.block_sum(params, *_padded(units, block), bounds.limit, chunk)
+            total += gradients.block_sum(params, *_padded(units, block), limit)
         noisy = release(total, scale=scale, stream=noise)
         share = noisy / (settings.rate * problem.normaliser) + penalty * params
         with x64():
@@ -217,7 +194,7 @@ def _adam() -> Callable[..., tuple[Any, Any, Any]]:
 
 
 def _blocks(taken: Array, size: int) -> Iterator[Array]:
-    """Places in blocks of `size`, the last one cut to an eighth of it; -1 where nobody is. One
+    """Places in blocks of `size`, the last one cut to a sixteenth of it; -1 where nobody is. One
     block at least, so that none is rare.
     """
     for start in range(0, max(len(taken), 1), size):

@@ -58,7 +58,7 @@ def plan(
         relation=private.relation,
         beside=before,
     )
-    training.bounds_of(gradients, parameters, most, settings, noise)
+    training.gradient_bound(gradients, parameters, most, settings, noise)
     for event in before:
         check_grid(size=facts.features, noise_multiplier=event.noise_multiplier, count=most)
     what = "sum of clipped gradients"

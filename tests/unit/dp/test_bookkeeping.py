@@ -128,9 +128,9 @@ def by_hand(loss, leaves, data, counted):
     return [jnp.tensordot(factors, part, 1) for part in each], norms
 
 
-def kept_sum(loss, leaves, data, counted, chunk=0, limit=LIMIT):
+def kept_sum(loss, leaves, data, counted, limit=LIMIT):
     book = book_of(loss, leaves, *(part[0] for part in data))
-    run = jax.jit(lambda p, d: clipped_sum(book, p, d, counted, limit, chunk=chunk))
+    run = jax.jit(lambda p, d: clipped_sum(book, p, d, counted, limit))
     return run(leaves, data), book
 
 
@@ -164,30 +164,28 @@ def test_what_is_formed_is_said_with_its_reason(name):
 
 
 @pytest.mark.parametrize("name", ["perceptron", "convolution", "tied", "attention", "scan"])
-@pytest.mark.parametrize("chunk", [0, 2, 8])
-def test_single_precision_is_off_by_its_own_rounding_only(name, chunk):
+def test_single_precision_is_off_by_its_own_rounding_only(name):
     loss, leaves, data, _ = CASES[name]
     everyone = np.ones(B, bool)
     with x64():
         expected, _ = by_hand(loss, *arrays(leaves, data, np.float64), everyone)
-        found, _ = kept_sum(loss, *arrays(leaves, data, np.float32), everyone, chunk)
+        found, _ = kept_sum(loss, *arrays(leaves, data, np.float32), everyone)
         for one, other in zip(found, expected, strict=True):
             assert one.dtype == np.float64
             np.testing.assert_allclose(one, other, atol=2e-5)
 
 
 @pytest.mark.parametrize("name", ["perceptron", "several rows", "convolution", "attention"])
-@pytest.mark.parametrize("chunk", [0, 4])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e30])
-def test_a_unit_that_is_not_finite_adds_exactly_nothing(name, chunk, bad):
+def test_a_unit_that_is_not_finite_adds_exactly_nothing(name, bad):
     loss, leaves, data, _ = CASES[name]
     with x64():
         leaves, data = arrays(leaves, data, np.float32)
         everyone = np.ones(B, bool)
         spoilt = [data[0].at[5].set(bad), *data[1:]]
         gone = by_hand(loss, leaves, spoilt, everyone)[1][5]
-        with_it, _ = kept_sum(loss, leaves, spoilt, everyone, chunk)
-        without, _ = kept_sum(loss, leaves, data, everyone & (np.arange(B) != 5), chunk)
+        with_it, _ = kept_sum(loss, leaves, spoilt, everyone)
+        without, _ = kept_sum(loss, leaves, data, everyone & (np.arange(B) != 5))
         for one, other in zip(with_it, without, strict=True):
             assert np.isfinite(one).all()
             if not gone < 1e15:

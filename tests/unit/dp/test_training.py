@@ -41,7 +41,7 @@ def clipped_sum(given: Units, loss=logistic, apply=APPLY, params=PARAMS, limit=C
     shape = UnitShape(rows, features, whole=given.y.dtype.kind == "i")
     flat = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(params)])
     return problem.gradients(params, shape).block_sum(
-        flat, given.x, given.y, given.weight, limit, 0
+        flat, given.x, given.y, given.weight, limit
     )
 
 
