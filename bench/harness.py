@@ -7,7 +7,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -18,15 +18,21 @@ PEERS = ROOT / ".venv-peers"
 
 BENCHMARKS: dict[str, str] = {
     "dp.accuracy": "bench.dp.accuracy",
+    "dp.cnn": "bench.dp.speed:cnn",
     "dp.local": "bench.dp.local",
+    "dp.logistic": "bench.dp.speed:logistic",
+    "dp.mlp": "bench.dp.speed:mlp",
     "dp.query": "bench.dp.query",
     "dp.samplers": "bench.dp.samplers",
+    "dp.transformer": "bench.dp.speed:transformer",
     "import": "bench.imports",
     "ledger.append": "bench.ledger.append",
     "ledger.spend": "bench.ledger.spend",
     "ledger.verify": "bench.ledger.verify",
 }
-"""Names, and the module whose `run(quick)` returns a `Figure`, its fields, or a list of them."""
+"""Names, and the module, with a function after a colon where it is not `run`: (quick) -> a
+`Figure`, its fields, or a list of them.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,13 +79,24 @@ class Figure:
         return {**asdict(self), "ratio": self.ratio, "holds": self.holds}
 
 
+def runner(name: str) -> Callable[[bool], Any]:
+    """The function that measures a benchmark.
+
+    Raises:
+        KeyError: no benchmark has that name.
+    """
+    module, _, function = BENCHMARKS[name].partition(":")
+    found: Callable[[bool], Any] = getattr(import_module(module), function or "run")
+    return found
+
+
 def run(name: str, *, quick: bool) -> list[dict[str, Any]]:
     """Run one benchmark; one record per figure.
 
     Raises:
         KeyError: no benchmark has that name.
     """
-    outcome = import_module(BENCHMARKS[name]).run(quick)
+    outcome = runner(name)(quick)
     outcomes = [outcome] if isinstance(outcome, (Figure, Mapping)) else list(outcome)
     return [{"quick": quick, **_record(name, item)} for item in outcomes]
 
