@@ -33,6 +33,9 @@ _EPSILON = "--epsilon 1"
               help="How the columns share epsilon: all are reported by every record, some by "
               "each, chosen without looking at it; auto takes what errs least, but all where the "
               "schema names a target.")
+@click.option("--records", type=int, default=None, metavar="NUMBER",
+              help="How many records are expected from all devices together, where each perturbs "
+              "its own. Default: the rows of DATA.")
 @click.option("--again", is_flag=True,
               help="Perturb records that were perturbed before; the epsilons are added up.")
 @purpose_option
@@ -42,7 +45,7 @@ _EPSILON = "--epsilon 1"
 @output_options
 def command(
     data: str, schema_file: str | None, table: str | None, query: str | None, epsilon: str,
-    columns: str, again: bool, purpose: str, out: str, as_json: bool,
+    columns: str, records: int | None, again: bool, purpose: str, out: str, as_json: bool,
 ) -> None:
     """Add noise to every record of DATA on its own, so that nobody who gets them need be trusted.
 
@@ -61,23 +64,23 @@ def command(
     from privet.cli.sources import Source
     from privet.dp.local.files import description_of
     from privet.dp.local.layout import WAYS
-    from privet.errors import one_of
+    from privet.errors import one_of, whole
 
     amount = budget(epsilon, _EPSILON)
     one_of(WAYS, columns=columns, remedy="--columns auto")
+    if records is not None:
+        whole(records=records, remedy="--records 10000")
     source = Source(data, schema_option=schema_file, table=table, query=query)
     reads = (data, source.schema_file)
     file = writable(out, reads=reads)
     writable(description_of(file), reads=reads)
     before = _before(source, file, again)
-    found = _perturbed(source, amount, columns, file, before, purpose)
+    found = _perturbed(source, amount, file, columns=columns, records=records, before=before,
+                       purpose=purpose)
     _report(found, file, as_json=as_json)
 
 
-def _perturbed(
-    source: Source, epsilon: float, columns: str, file: Path, before: LocalDPGuarantee | None,
-    purpose: str,
-) -> Perturbed:
+def _perturbed(source: Source, epsilon: float, file: Path, **how: Any) -> Perturbed:
     from privet.cli.sources import missing_bounds, open_data, source_of
     from privet.estimators.perturbing import perturb
 
@@ -86,8 +89,7 @@ def _perturbed(
         raise missing_bounds(source, "records are perturbed within bounds that do not come from "
                              "them, and no schema gives them")
     rows, steward = watched(open_data(source))
-    return perturb(rows, epsilon, columns=columns, out=file, before=before, purpose=purpose,
-                   **steward)
+    return perturb(rows, epsilon, out=file, **how, **steward)
 
 
 def _before(source: Source, file: Path, again: bool) -> LocalDPGuarantee | None:
@@ -121,8 +123,8 @@ def _before(source: Source, file: Path, again: bool) -> LocalDPGuarantee | None:
 def _report(table: Perturbed, file: Path, *, as_json: bool) -> None:
     from privet.claims import to_json
     from privet.cli.console import print_json, say
-    from privet.dp.local.files import description_of
     from privet.dp.local.described import to_json as attribute_to_json
+    from privet.dp.local.files import description_of
 
     if as_json:
         print_json({
@@ -151,12 +153,12 @@ def local() -> None:
 
 
 @local.command("estimate", short_help="Estimate shares and means.")
-@click.argument("file")
+@click.argument("files", nargs=-1, required=True)
 @click.option("--column", "columns", multiple=True, metavar="NAME",
               help="A column to estimate. May be given several times. Default: all.")
 @output_options
-def estimate(file: str, columns: tuple[str, ...], as_json: bool) -> None:
-    """Estimate shares and means from FILE, which 'privet perturb' wrote, with standard errors.
+def estimate(files: tuple[str, ...], columns: tuple[str, ...], as_json: bool) -> None:
+    """Estimate shares and means from FILES, which 'privet perturb' wrote, with standard errors.
 
     Shares are unbiased, so that some may lie below 0; the nearest shares that add up to 1 stand
     beside them.
@@ -165,10 +167,11 @@ def estimate(file: str, columns: tuple[str, ...], as_json: bool) -> None:
     Examples:
       privet local estimate noisy.csv
       privet local estimate noisy.csv --column smoker --json
+      privet local estimate site-1.csv site-2.csv
     """
     from privet.cli.console import print_json, say
 
-    table = _opened(file)
+    table = _opened(*files)
     names = list(columns) or [item.name for item in table.layout.attributes]
     found = [_estimated(table, name) for name in names]
     if as_json:
@@ -180,13 +183,13 @@ def estimate(file: str, columns: tuple[str, ...], as_json: bool) -> None:
 
 
 @local.command("train", short_help="Train a linear model.")
-@click.argument("file")
+@click.argument("files", nargs=-1, required=True)
 @click.option("--out", required=True, metavar="MODEL",
               help="The file to write, for example model.safetensors. It is replaced if it "
               "exists.")
 @output_options
-def train(file: str, out: str, as_json: bool) -> None:
-    """Train a linear model on FILE, which 'privet perturb' wrote with a schema that has a target.
+def train(files: tuple[str, ...], out: str, as_json: bool) -> None:
+    """Train a linear model on FILES, which 'privet perturb' wrote by a schema that has a target.
 
     The records' own guarantee holds for the model, at no further cost of privacy. Numbers of
     records that are many times those a model in the clear needs are needed for the same accuracy.
@@ -200,8 +203,8 @@ def train(file: str, out: str, as_json: bool) -> None:
     from privet.cli.files import writable
     from privet.estimators import LogisticRegression, Ridge, save
 
-    target = writable(out, reads=(file,))
-    table = _opened(file)
+    target = writable(out, reads=files)
+    table = _opened(*files)
     classes = table.schema.target is not None and table.schema.target.is_classes
     model = (LogisticRegression() if classes else Ridge()).fit(table)
     save(model, target)
@@ -213,14 +216,15 @@ def train(file: str, out: str, as_json: bool) -> None:
     say(f"Guarantee: {model.guarantee_}")
 
 
-def _opened(file: str) -> Perturbed:
-    from privet.dp.local import read
+def _opened(*files: str) -> Perturbed:
+    from privet.dp.local import join, read
 
-    if not Path(file).is_file():
-        raise InvalidInput("there is no such file", value=file,
-                           bound="a file written by 'privet perturb'",
-                           remedy=f"ls {shlex.quote(str(Path(file).parent))}")
-    return read(file)
+    for file in files:
+        if not Path(file).is_file():
+            raise InvalidInput("there is no such file", value=file,
+                               bound="a file written by 'privet perturb'",
+                               remedy=f"ls {shlex.quote(str(Path(file).parent))}")
+    return join([read(file) for file in files])
 
 
 def _estimated(table: Perturbed, name: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ def perturb(
     epsilon: float,
     *,
     columns: str = "auto",
+    records: int | None = None,
     out: str | os.PathLike[str] | None = None,
     before: LocalDPGuarantee | None = None,
     purpose: str = "",
@@ -35,6 +36,8 @@ def perturb(
         epsilon: what one record's reports reveal of it, all columns together.
         columns: "all" reports every column of each record, "some" as many as err least; "auto" is
             "all" where the schema names a target.
+        records: how many are expected from all devices together, where each has its own; the
+            randomisers are chosen by it.
         out: a CSV file to write, with its description FILE.local.json beside it.
         before: what the same records were perturbed with already; its epsilon is added. Needed
             where the rows are such a result, or `out` holds one.
@@ -48,7 +51,7 @@ def perturb(
             says no.
         DataError: a cell is not what the schema says; what was reserved is spent.
     """
-    protection = LocallyPrivate(epsilon, columns=columns)
+    protection = LocallyPrivate(epsilon, columns=columns, records=records)
     if before is None:
         require_new("DATA", data.columns)
         if out is not None:

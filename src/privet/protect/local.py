@@ -24,7 +24,7 @@ from privet.dp.local.odds import LARGEST
 from privet.dp.local.table import Perturbed, randomise, records_of
 from privet.dp.sampling import gather
 from privet.entropy import secret_stream
-from privet.errors import InvalidInput, Refused, one_of, positive
+from privet.errors import InvalidInput, Refused, one_of, positive, whole
 from privet.protect.base import Facts, Model, Outcome, Plan, Protection, Rows, Watch, step
 from privet.protect.bounds import require_bounds
 
@@ -47,6 +47,8 @@ class LocallyPrivate(Protection):
         columns: how the columns of a record share epsilon in `perturb`: "all" are reported by
             every record, "some" by each, chosen without looking at it; "auto" takes what errs
             least, but "all" where the schema names a target.
+        records: how many are expected from all devices together, by which randomisers are chosen
+            in `perturb`; what one device holds, if not given. Devices must agree on it.
 
     Formal guarantees:
         - For any two records, and whatever leaves the device, the chances differ by a factor of
@@ -68,6 +70,7 @@ class LocallyPrivate(Protection):
 
     epsilon: float
     columns: str = field(default="auto", kw_only=True)
+    records: int | None = field(default=None, kw_only=True)
     # An argument, so that dataclasses.replace hands it on: a changed copy is no fresh budget.
     _cloned: bool = field(default=False, kw_only=True, repr=False, compare=False)
 
@@ -75,6 +78,8 @@ class LocallyPrivate(Protection):
         positive(epsilon=self.epsilon, remedy="pv.LocallyPrivate(epsilon=1.0)")
         object.__setattr__(self, "epsilon", float(self.epsilon))
         one_of(WAYS, columns=self.columns, remedy='columns="auto"')
+        if self.records is not None:
+            object.__setattr__(self, "records", whole(records=self.records))
 
     def __sklearn_clone__(self) -> LocallyPrivate:
         """The same budget, marked: scikit-learn clones what it is about to fit repeatedly."""
@@ -166,9 +171,9 @@ class LocallyPrivate(Protection):
         Raises:
             MissingBounds, SchemaError: see `privet.dp.local.layout.layout_for`.
         """
-        rows = data.count()
+        records = data.count() if self.records is None else self.records
         epsilon = min(self.epsilon, LARGEST)
-        return layout_for(data.schema, epsilon, rows, columns=self.columns)
+        return layout_for(data.schema, epsilon, records, columns=self.columns)
 
     def perturb(
         self,

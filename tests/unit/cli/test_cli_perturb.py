@@ -52,6 +52,19 @@ def test_perturb_and_estimate(privet: Any, answers: Path) -> None:
     assert [entry["column"] for entry in one["columns"]] == ["age"]
 
 
+def test_sites_perturb_their_own_and_are_read_together(privet: Any, answers: Path) -> None:
+    for site in ("1", "2"):
+        done = privet("perturb", answers, "--epsilon", "4", "--records", "6000", "--out",
+                      f"site-{site}.csv")
+        assert done.code == 0, done.err
+    both = privet("local", "estimate", "site-1.csv", "site-2.csv", "--json")
+    assert both.json["rows"] == 6000
+    privet("perturb", answers, "--epsilon", "2", "--out", "site-3.csv")
+    assert "different ways" in privet("local", "estimate", "site-1.csv", "site-3.csv").err
+    assert "--records 10000" in privet("perturb", answers, "--epsilon", "4", "--records", "0",
+                                       "--out", "no.csv").err
+
+
 def test_perturb_as_json(privet: Any, answers: Path) -> None:
     done = privet("perturb", answers, "--epsilon", "1", "--columns", "some", "--out", "n.csv",
                   "--json").json

@@ -217,6 +217,29 @@ def test_infinite_and_huge_numbers_are_clipped() -> None:
     assert abs(local.mean(table, "x").mean - 0.625) < 0.05
 
 
+def test_what_devices_send_is_counted_together() -> None:
+    """Each device holds one record; the layout is that of all."""
+    town = {"columns": {"town": SCHEMA["columns"]["town"], "age": SCHEMA["columns"]["age"]}}
+    rows = columns(300)
+    device = pv.LocallyPrivate(8.0, records=300)
+    sent = [
+        device.perturb(pv.read(Frame({name: rows[name][i : i + 1] for name in ("town", "age")}),
+                               schema=town))
+        for i in range(300)
+    ]  # fmt: skip
+    every = local.join(sent)
+    assert every.rows == 300
+    age = local.mean(every, "age")
+    assert abs(age.mean - rows["age"].mean()) < 6 * age.error
+    other = pv.LocallyPrivate(4.0, records=300).perturb(dataset(town, n=3))
+    with pytest.raises(DataError, match="different ways"):
+        local.join([every, other])
+    with pytest.raises(DataError):
+        local.join([])
+    with pytest.raises(pv.errors.InvalidInput):
+        pv.LocallyPrivate(1.0, records=0)
+
+
 # --- files ---
 
 

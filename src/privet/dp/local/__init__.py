@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         UnaryEncoding,
     )
     from privet.dp.local.shuffle import Shuffler, epsilon_of
-    from privet.dp.local.table import Perturbed
+    from privet.dp.local.table import Perturbed, join
     from privet.dp.local.vectors import VectorCode
 
 __all__ = [
@@ -58,6 +58,7 @@ __all__ = [
     "encode_texts",
     "epsilon_of",
     "histogram",
+    "join",
     "mean",
     "read",
     "write",
@@ -87,6 +88,7 @@ _HOMES = {
     "encode_texts": "heavy",
     "epsilon_of": "shuffle",
     "histogram": "estimate",
+    "join": "table",
     "mean": "estimate",
     "read": "files",
     "write": "files",

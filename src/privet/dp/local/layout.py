@@ -71,6 +71,13 @@ class Layout:
         """Epsilon of one report, epsilon / s rounded down."""
         return share_of(self.epsilon, self.per_record)
 
+    @property
+    def meaning(self) -> tuple[object, ...]:
+        """What two tables must have in common for their reports to be counted together."""
+        attributes = [(item.name, item.column, item.randomiser, item.levels)
+                      for item in self.attributes]
+        return (self.epsilon, self.per_record, *attributes)
+
     def attribute(self, name: str) -> Attribute:
         """The attribute of this name.
 

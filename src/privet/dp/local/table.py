@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,6 +41,34 @@ class Perturbed:
     present: dict[str, Array] = field(repr=False)
     schema: Schema
     dropped: tuple[str, ...] = ()
+
+
+def join(tables: Sequence[Perturbed]) -> Perturbed:
+    """The records of several tables as one: each device, or site, may send its own.
+
+    Args:
+        tables: perturbed in the same way, of different persons; at least one.
+
+    Raises:
+        DataError: there is none, or they were perturbed in different ways.
+    """
+    if not tables:
+        raise DataError("there are no tables to join", value=0, bound=">= 1")
+    first = tables[0]
+    for table in tables[1:]:
+        if (table.layout.meaning, table.schema) != (first.layout.meaning, first.schema):
+            raise DataError("the tables were perturbed in different ways",
+                            value=[first.layout.per_record, table.layout.per_record],
+                            bound="one schema, one epsilon and one number of records for all",
+                            remedy="privet.perturb(data, epsilon, records=10_000)")
+    names = [attribute.name for attribute in first.layout.attributes]
+    return replace(
+        first,
+        guarantee=replace(first.guarantee, recorded=all(t.guarantee.recorded for t in tables)),
+        rows=sum(table.rows for table in tables),
+        reports={name: np.concatenate([t.reports[name] for t in tables]) for name in names},
+        present={name: np.concatenate([t.present[name] for t in tables]) for name in names},
+    )
 
 
 def randomise(
