@@ -265,6 +265,26 @@ def test_no_cell_changes_an_exception_the_cost_or_the_order(name: str) -> None:
     assert found[0] == found[1]
 
 
+def test_a_file_is_read_as_its_batches_are(tmp_path: Any) -> None:
+    """Parquet is read by the engine itself where that means the same."""
+    import pyarrow
+    import pyarrow.parquet
+
+    ids = [None if i % 10 == 0 else i // 2 for i in range(200)]
+    cells = {"id": ids, "x": [1.5, float("nan"), float("inf"), None] * 50,
+             "age": [1, None, 200, -5] * 50, "tag": [7, 7, 8, None] * 50, "G": [1, 2, 3, 4] * 50}
+    pyarrow.parquet.write_table(pyarrow.table(cells), tmp_path / "t.parquet")
+    schema = {"unit": {"column": "id", "max_rows": 2},
+              "columns": {"x": COLUMNS["x"], "age": COLUMNS["age"]}}
+    direct = pv.read(tmp_path / "t.parquet", schema=schema)
+    batched = pv.read(pyarrow.table(cells), schema=schema)
+    for sql in ("SELECT tag, COUNT(*), SUM(x), AVG(age) FROM t GROUP BY tag",
+                "SELECT g, COUNT(x), MAX(age), COUNT(DISTINCT tag) FROM t WHERE x > 1 OR age < 0 "
+                "GROUP BY g"):
+        one, other = (ask(sql, data, max_rows=2) for data in (direct, batched))
+        assert one.rows == other.rows and len(one)
+
+
 def test_the_same_answer_under_a_memory_limit() -> None:
     sql = "SELECT tag, COUNT(*) AS n, SUM(x) AS s FROM t GROUP BY tag"
     assert ask(sql, OWNED, memory_limit="200MB").rows == ask(sql, OWNED).rows

@@ -31,6 +31,19 @@ Raw = dict[str, Any]
 Pull = Callable[[tuple[str, ...], int], Iterator[Raw]]
 
 
+@dataclass(frozen=True)
+class Typed:
+    """A source that DuckDB reads by itself, for those who run DuckDB themselves.
+
+    Attributes:
+        relation: what stands after FROM.
+        columns: by public name, how DuckDB calls a column and its type.
+    """
+
+    relation: str
+    columns: dict[str, tuple[str, str]]
+
+
 @dataclass(frozen=True, eq=False)
 class Reader:
     """A source of rows; satisfies `privet.data.source.Source`.
@@ -39,11 +52,13 @@ class Reader:
         columns: the names, in the source's order, all different.
         describe: one line on where the rows come from, without passwords or cells.
         pull: yields raw batches of `size` rows with exactly the named columns.
+        typed: how DuckDB reads the same rows; None where it cannot, or not in the same way.
     """
 
     columns: tuple[str, ...]
     describe: str
     pull: Pull
+    typed: Typed | None = None
 
     def batches(
         self, columns: Sequence[str] | None = None, size: int = BATCH

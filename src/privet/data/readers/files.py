@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
-from privet.data.readers.base import Reader
+from privet.data.readers.base import Reader, Typed
 from privet.data.readers.delimited import delimited_reader
 from privet.data.readers.duck import (
     connect,
@@ -115,7 +116,9 @@ def _parquet_reader(path: str, *, describe: str) -> Reader:
         names = _parquet_names(con, path)
     if len(names) != len(columns):
         names = columns
-    return _own_reader(None, f"FROM {source}", names, types, columns, describe)
+    reader = _own_reader(None, f"FROM {source}", names, types, columns, describe)
+    known = dict(zip(reader.columns, zip(columns, types, strict=True), strict=True))
+    return replace(reader, typed=Typed(source, known))
 
 
 def _parquet_names(con: Any, path: str) -> list[str]:
