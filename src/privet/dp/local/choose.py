@@ -19,7 +19,7 @@ ORACLES: dict[str, type[FrequencyOracle]] = {
 }
 """By their names in files."""
 TOLERANCE = 1.05
-"""An error up to so many times the least is as good, and what is sent then decides."""
+"""A variance up to so many times the least is as good, and what is sent then decides."""
 _MOST_STEPS = 2e9
 """Steps of counting that take about ten seconds on one core."""
 
@@ -38,9 +38,9 @@ class Choice:
 
 
 def best_oracle(domain_size: int, epsilon: float, n: int) -> Choice:
-    """The oracle whose error is least, or within 5 % of it at fewer bits a report.
+    """The oracle whose variance is least, or within 5 % of it at fewer bits a report.
 
-    The error is that of a rare value's share, which all k values but a few are.
+    The variance is that of a rare value's share, which all k values but a few are.
 
     Args:
         domain_size: number of values k.
@@ -68,7 +68,7 @@ def _reason(
         + ("" if _steps(oracle, n) <= _MOST_STEPS else " (too slow to count)")
         for oracle in found if oracle is not chosen
     )
-    why = "the least error" if len(good) == 1 else "the fewest bits among errors within 5 %"
+    why = "the least variance" if len(good) == 1 else "the fewest bits among variances within 5 %"
     return (
         f"{chosen.name} for {chosen.domain_size} values: {why}; noise in a rare share "
         f"{error:.2g} with {n} reports of {chosen.bits} bits ({others})"
