@@ -7,6 +7,7 @@ memory; what does not fit is spilled to a folder that goes away with it.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterable, Mapping
 from types import TracebackType
@@ -19,11 +20,12 @@ from privet.data.values import Array, labels, to_numbers, truths
 from privet.dp.query.rewrite import KEY, MACROS
 from privet.dp.query.sources import engine_name
 from privet.dp.query.tables import Table, quoted
-from privet.errors import DataError
+from privet.errors import DataError, InvalidInput
 
 BATCH = 2**18
 _TYPES = {"number": "DOUBLE", "truth": "BOOLEAN", "text": "VARCHAR", "any": "BIGINT"}
 _EXACT = 2.0**53
+_SIZE = re.compile(r"[0-9]+(\.[0-9]+)? *([KMGT]i?B)", re.IGNORECASE)
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 
 
@@ -35,6 +37,9 @@ class Engine:
         reads: the columns that are needed of each.
         memory_limit: the most memory that the engine takes, such as "2GB"; None leaves it to
             DuckDB.
+
+    Raises:
+        InvalidInput: the memory limit is no size.
     """
 
     def __init__(
@@ -46,6 +51,9 @@ class Engine:
     ) -> None:
         self._tables = {name: tables[name] for name in reads}
         self._reads = {name: list(columns) for name, columns in reads.items()}
+        if memory_limit is not None and not _SIZE.fullmatch(memory_limit.strip()):
+            raise InvalidInput("the memory limit is no size", value=memory_limit,
+                               bound="a number with MB or GB", remedy='memory_limit="2GB"')
         self._memory_limit = memory_limit
 
     def __enter__(self) -> Engine:
