@@ -10,9 +10,10 @@ import pytest
 
 import privet as pv
 from privet.claims import Gaussian
+from privet.claims.serial import event_to_json
 from privet.dp.accounting import MECHANISM, epsilon_for
 from privet.dp.query.noise import KEYS, threshold_for
-from privet.errors import InvalidInput
+from privet.errors import InvalidInput, Refused
 
 N = 4000
 RNG = np.random.default_rng(5)
@@ -198,6 +199,23 @@ def test_the_guarantee_adds_up_and_splits_over_statements() -> None:
     assert len(first.guarantee.events) == 3
     alone = ask("SELECT city, COUNT(*) AS n FROM t GROUP BY city", epsilon=1.0)
     assert first["n_error"][0] > alone["n_error"][0]
+
+
+def test_bounds_that_were_found_privately_are_paid_for() -> None:
+    from privet.dp.bounds import bounds_guarantee
+
+    claim = bounds_guarantee(1, epsilon=0.5, delta=1e-6)
+    found = {"epsilon": 0.5, "delta": 1e-6, "unit": "row", "relation": "zero-out",
+             "releases": [event_to_json(event) for event in claim.events]}
+    schema = {"unit": "row", "bounds_from": "dp", "bounds_claim": found,
+              "columns": {"x": COLUMNS["x"]}}
+    data = pv.read({"x": X}, schema=schema)
+    answer = ask("SELECT AVG(x) AS v FROM t", data, epsilon=1.0)
+    assert answer.guarantee.epsilon == 1.5
+    assert answer.guarantee.delta == pytest.approx(1.1e-5)
+    assert answer.guarantee.events[:1] == claim.events
+    with pytest.raises(Refused, match="another unit or relation"):
+        ask("SELECT AVG(x) AS v FROM t", data, relation="replace-one")
 
 
 def test_aggregates_share_what_they_have_in_common() -> None:

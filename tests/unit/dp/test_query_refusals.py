@@ -58,6 +58,9 @@ REFUSED = {
     "SELECT city, COUNT(DISTINCT x) FROM t GROUP BY ROLLUP (city)": (Refused, "add up to a total"),
     "SELECT free > 1 AS k, COUNT(*) FROM t GROUP BY CUBE (k)": (Refused, "may be NULL"),
     "SELECT city, COUNT(*) FROM t GROUP BY city, ROLLUP (city)": (InvalidInput, "alone"),
+    "SELECT COUNT(*) AS n, SUM(x) AS n FROM t": (InvalidInput, "one name"),
+    "SELECT COUNT(*) AS n, SUM(x) AS n_error FROM t": (InvalidInput, "one name"),
+    "SELECT COUNT(*) AS n_error, SUM(x) AS n FROM t": (InvalidInput, "one name"),
     "DELETE FROM t": (InvalidInput, "only SELECT"),
     "COPY t TO 'file'": (InvalidInput, "SELECT"),
     "SELECT COUNT(*) FROM t; SELECT 1": (InvalidInput, "one statement"),
@@ -109,7 +112,8 @@ def test_a_schema_that_promises_too_little_is_refused(change: Any, words: str) -
     {"epsilon": 0.0}, {"epsilon": float("nan")}, {"epsilon": 1.0, "delta": 0.0},
     {"epsilon": 1.0, "delta": 0.9}, {"epsilon": 1.0, "relation": "mine"},
     {"epsilon": 1.0, "relation": "add-remove"}, {"epsilon": 1.0, "max_rows": 0},
-    {"epsilon": 1.0, "memory_limit": "much"}, {"epsilon": 1.0, "weight": "free"}, {"epsilon": 1.0, "weight": "none"},
+    {"epsilon": 1.0, "memory_limit": "much"}, {"epsilon": 1.0, "weight": "free"},
+    {"epsilon": 1.0, "weight": "none"},
 ])
 def test_settings_that_cannot_be_meant(settings: Any) -> None:
     data = pv.read({"id": [1, 2, 3], "city": ["a", "b", "a"], "x": [1.0, 2, 3],

@@ -12,7 +12,7 @@ from privet.dp.query import answers
 from privet.dp.query.answers import Output
 from privet.dp.query.arithmetic import small_whole
 from privet.dp.query.measures import Registry, aggregate, is_aggregate
-from privet.dp.query.plan import Key, Order
+from privet.dp.query.plan import ERROR, Key, Order
 from privet.dp.query.refusals import malformed, only, refused
 
 Node = Any
@@ -51,8 +51,12 @@ class Columns:
             output = self.compiled(inner)
             name = item.alias_or_name if isinstance(item, (exp.Alias, exp.Column)) else ""
             name = name or inner.sql(dialect="duckdb").lower()
-            if name.lower() in {column.name.lower() for column in found}:
+            taken = {column.name.lower() for column in found}
+            # Each name has its error's beside it.
+            ours = {name.lower(), name.lower() + ERROR, name.lower().removesuffix(ERROR)}
+            if ours & (taken | {other + ERROR for other in taken}):
                 raise malformed(item, "two columns of the answer have one name",
+                                bound=f"names that differ, and not by {ERROR} alone",
                                 remedy="AS another_name")
             found.append(Named(name, output, isinstance(output, answers.KeyOf)))
             if isinstance(item, exp.Alias):

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 BRANCHING, DEPTH = 16, 3
 """A tree of counts over 16**3 = 4096 equal cells of a column's bounds."""
 LEAVES = BRANCHING**DEPTH
+ERROR = "_error"
+"""Ending of the column that holds the 95 % half-widths of the column before it."""
 UNLIMITED = 2**31
 """More rows than one unit can have; stands where nothing bounds them."""
 

@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from privet.claims import Cost, Guarantee, to_json
+from privet.dp.query.plan import ERROR
 from privet.errors import Unavailable
-
-ERROR = "_error"
-"""Ending of the column that holds the 95 % half-widths of the column before it."""
 
 
 @dataclass(frozen=True, eq=False)

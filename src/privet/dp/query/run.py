@@ -26,8 +26,8 @@ from privet.dp.query.columns import Named
 from privet.dp.query.engine import Engine
 from privet.dp.query.groups import Noised, exact_groups, expected, noised, with_totals
 from privet.dp.query.noise import Charge, Noise, charged
-from privet.dp.query.plan import Plan
-from privet.dp.query.result import ERROR, Answer, Foreseen, Preview
+from privet.dp.query.plan import ERROR, Plan
+from privet.dp.query.result import Answer, Foreseen, Preview
 from privet.dp.query.rewrite import rewritten
 from privet.dp.query.tables import Table
 from privet.entropy import Stream
