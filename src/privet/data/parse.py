@@ -81,7 +81,8 @@ def _release(value: Any) -> Event:
         return event_from_json(value)
     except InvalidInput as error:
         raise SchemaError(f"a release of bounds_claim is malformed: {error.problem}", value=value,
-                          remedy="what `privet schema draft DATA --private` wrote, unchanged") from error
+                          remedy="what `privet schema draft DATA --private` wrote, unchanged",
+                          ) from error  # fmt: skip
 
 
 def parse_unit(value: Any) -> Unit:

@@ -305,7 +305,7 @@ def comparing(**changes: Any) -> Any:
     {"seeds": 3}, {"test_size": 0.5}, {"protections": [Private(1.0, 1e-4, clip=0.5)]},
     {"model": "additive"}, {"options": {"l2": 9.0}}, {"release": 9.0, "seeds": 2},
     {"data": dataset(changed("columns.age.bounds", [0, 1e9]))},
-], ids=str)  # fmt: skip
+], ids=" ".join)  # fmt: skip
 def test_no_other_comparison_has_the_digest(change: dict[str, Any]) -> None:
     first, second = wanted(comparing()), wanted(comparing(**change))
     assert job_digest(first) == job_digest(wanted(comparing()))
@@ -315,7 +315,7 @@ def test_no_other_comparison_has_the_digest(change: dict[str, Any]) -> None:
 @pytest.mark.parametrize("change", [
     {"seeds": 3}, {"release": 8.0}, {"insecure_seed": 1}, {"delta": 1e-4},
     {"protections": [Private(1.0, 1e-3, clip=0.5)]},
-], ids=str)  # fmt: skip
+], ids=" ".join)  # fmt: skip
 def test_no_other_released_comparison_has_the_digest(change: dict[str, Any]) -> None:
     usual = {"release": 9.0, "protections": [Private(1.0, 1e-3)], "delta": 2e-3, "seeds": 2}
     first, second = wanted(comparing(**usual)), wanted(comparing(**{**usual, **change}))
@@ -326,7 +326,7 @@ def test_no_other_released_comparison_has_the_digest(change: dict[str, Any]) -> 
 @pytest.mark.parametrize("change", [
     {"target": "flag"}, {"kinds": {"city": ["Bern", "Chur"]}}, {"epsilon": 0.6}, {"delta": 1e-5},
     {"kinds": {"city": ["Bern"], "age": "integer"}}, {"kinds": {}},
-], ids=str)  # fmt: skip
+], ids=" ".join)  # fmt: skip
 def test_no_other_draft_has_the_digest(change: dict[str, Any]) -> None:
     def drafting(**changes: Any) -> Any:
         settings = {"epsilon": 0.5, "delta": 1e-4, "kinds": {"city": ["Bern"]}, **changes}
@@ -342,7 +342,7 @@ def test_no_other_draft_has_the_digest(change: dict[str, Any]) -> None:
     {"epsilon": 1.5}, {"columns": "some"},
     {"data": changed("columns.age.bounds", [0, 1e9])},
     {"data": changed("columns.city.categories", ["Bern", "Chur", "Genf"])},
-], ids=str)  # fmt: skip
+], ids=" ".join)  # fmt: skip
 def test_no_other_perturbation_has_the_digest(change: dict[str, Any]) -> None:
     def perturbing(data: Any = None, epsilon: float = 2.0, columns: str = "all") -> Any:
         return lambda steward: pv.LocallyPrivate(epsilon, columns=columns).perturb(
