@@ -21,6 +21,7 @@ from typing import Any
 from privet.claims import Cost, DPGuarantee, Sight
 from privet.claims.guarantees import Relation
 from privet.dp import accounting
+from privet.dp.query.answers import Quantile
 from privet.dp.query.build import Options, build
 from privet.dp.query.columns import Named
 from privet.dp.query.engine import Engine
@@ -236,10 +237,22 @@ def _notes(plan: Plan, noise: Noise) -> tuple[str, ...]:
     if plan.caps.selects:
         notes.append(f"of each unit, {_caps_words(plan)} count; what that leaves out is not in the "
                      "errors")
+    notes += _extremes(plan, noise)
     if noise.threshold is not None:
         notes.append(f"groups with fewer than about {noise.threshold:.0f} units are left out; of "
                      "delta, a part goes to this threshold")
     return tuple(notes)
+
+
+def _extremes(plan: Plan, noise: Noise) -> list[str]:
+    """What MIN and MAX stand for, with the number of rows that they stop short by."""
+    here = expected(plan, noise, _USUAL)
+    return [
+        f"{column.name}: about {here.tree(column.output.measure).rank_error:.0f} rows of a group "
+        "lie beyond, and its error reaches to the schema's bound"
+        for column in _named(plan)
+        if isinstance(column.output, Quantile) and column.output.share in (0.0, 1.0)
+    ]
 
 
 def answered(job: Job, engine: Engine, stream: Stream) -> tuple[Answer, ...]:

@@ -47,23 +47,36 @@ class Tree:
     @property
     def rank_error(self) -> float:
         """95 % half-width of the number of rows below a cell's edge, at most."""
-        return rank_error(self.deviation)
+        return _Z95 * self.deviation * math.sqrt(_MOST_COUNTS)
 
     def quantile(self, share: float) -> tuple[float, float, float]:
         """The value at which the counts reach a share, and the two that its rank's error allows.
 
-        Shares 0 and 1 stop short of the end by that error, since what lies beyond is noise.
+        Shares 0 and 1 stop short of the end by `rank_error`, since what lies beyond is noise; the
+        outermost value itself is anywhere from there to the bound of the column.
         """
         total = max(self.total, 1.0)
-        margin = self.rank_error
-        rank = min(max(share * total, margin), max(total - margin, total / 2))
-        if share == 0.5:
-            rank = total / 2
-        value = self._value(rank)
-        return value, self._value(rank - margin), self._value(rank + margin) + self.width
+        end = self.rank_error
+        rank = min(max(share * total, end), max(total - end, total / 2))
+        rank = share * total if total < 2 * end else rank
+        cell, value = self._found(rank)
+        margin = _Z95 * self.deviation * math.sqrt(self._counts_behind(cell, rank / total))
+        low, high = self._found(rank - margin)[1], self._found(rank + margin)[1]
+        low, high = (self.low if share == 0 else low), (self.high if share == 1 else high)
+        return value, low, high + self.width
 
-    def _value(self, rank: float) -> float:
-        """The value below which about `rank` rows lie: at each level, the cell that it falls in."""
+    def _counts_behind(self, cell: int, share: float) -> float:
+        """The variance of (rows below a cell - share of all rows), in noisy counts.
+
+        The coarsest counts below the cell are in both terms.
+        """
+        digits: list[int] = [cell // BRANCHING**level % BRANCHING for level in reversed(range(DEPTH))]
+        coarse: float = (1 - share) ** 2 * digits[0] + share**2 * (BRANCHING - digits[0])
+        # The cell itself is counted as a whole.
+        return coarse + sum(digits[1:]) + 1
+
+    def _found(self, rank: float) -> tuple[int, float]:
+        """The finest cell in which a rank falls, level by level, and the value within it."""
         cell = 0
         left = rank
         inside = 0.5
@@ -81,12 +94,7 @@ class Tree:
             size = max(float(counts[chosen]), 0.0)
             inside = min(left / size, 1.0) if size > 0 else 0.5
             cell += chosen
-        return min(self.low + (cell + inside) * self.width, self.high)
-
-
-def rank_error(deviation: float) -> float:
-    """95 % half-width of a rank, where each count has this deviation."""
-    return _Z95 * deviation * math.sqrt(_MOST_COUNTS)
+        return cell, min(self.low + (cell + inside) * self.width, self.high)
 
 
 def levels_of(cells: dict[int, int]) -> tuple[NDArray[np.int64], ...]:
