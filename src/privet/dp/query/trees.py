@@ -70,7 +70,8 @@ class Tree:
 
         The coarsest counts below the cell are in both terms.
         """
-        digits: list[int] = [cell // BRANCHING**level % BRANCHING for level in reversed(range(DEPTH))]
+        levels = reversed(range(DEPTH))
+        digits: list[int] = [cell // BRANCHING**level % BRANCHING for level in levels]
         coarse: float = (1 - share) ** 2 * digits[0] + share**2 * (BRANCHING - digits[0])
         # The cell itself is counted as a whole.
         return coarse + sum(digits[1:]) + 1
