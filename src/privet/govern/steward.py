@@ -40,14 +40,14 @@ from privet.govern.budget.relatives import (
     strangers,
 )
 from privet.govern.budget.sets import View
-from privet.govern.budget.spend import Approvals, reserve, reserved, settle
+from privet.govern.budget.spend import Approvals, decide, reserve, reserved, settle
 from privet.govern.budget.traces import Traces
 from privet.govern.consent import Consent, Policy, unruled
 from privet.govern.ledger import Ledger
 from privet.govern.policy.adoption import organisation_digest
+from privet.govern.policy.job import PRIVATELY, SHOWN_ONLY
 from privet.govern.policy.policy import Policy as Adopted
 
-DECIDE = "run.decide"
 PACKAGES = ("jax", "jaxlib", "numpy", "dp-accounting", "cryptography", "sqlalchemy")
 
 
@@ -64,7 +64,8 @@ class LedgerSteward:
           since how much it needed may depend on rows.
         - Times play no part in any decision.
         - The policy that the ledger has adopted decides, whoever builds the steward. Where it has
-          adopted none, every claim that the budget covers is allowed, and no training without one.
+          adopted none, every claim that the budget covers is allowed, and nothing without one
+          but a comparison and predictions, for the eyes of whoever may see the rows.
         - It governs who goes through it. Whoever reads the raw file can bypass it.
 
     Args:
@@ -169,7 +170,7 @@ class LedgerSteward:
             "requester": self._requester,
             **self._texts(),
             "environment": self._environment,
-            "unprotected": request.action != "compare" and not protected(request.guarantee),
+            "unprotected": _promises_nothing(request),
         }
         try:
             approvals = self._consent(view, request)
@@ -226,7 +227,7 @@ class LedgerSteward:
             self._after(self.ledger)
 
     def _record(self, view: View, request: Request, decision: Decision) -> None:
-        self.ledger.append(DECIDE, {
+        decide(self.ledger, {
             "request": self._plain(view, request),
             "requester": self._requester,
             "granted": decision.granted,
@@ -274,7 +275,7 @@ class LedgerSteward:
         assert name is not None
         if name in self._pins:
             check_pin(self.ledger, name, self._pins[name])
-        if request.action != "compare" and not protected(request.guarantee):
+        if _promises_nothing(request):
             self._check_plain(request)
         return charges_of(view, name, request.guarantee, request.purpose)
 
@@ -285,7 +286,8 @@ class LedgerSteward:
                 f"the data set {request.data_set!r} has a budget, and this run promises nothing "
                 "about what its result reveals",
                 value=request.guarantee.headline(),
-                remedy="pv.Private(epsilon=1.0), or a policy that allows training in the clear",
+                remedy=PRIVATELY.get(request.action, "protect=pv.Private(epsilon=1.0)   # or a "
+                                     "policy that allows training in the clear"),
             )
 
     def _check_covered(self, token: str, guarantee: Guarantee) -> None:
@@ -327,6 +329,11 @@ class LedgerSteward:
         assert request.data_set is not None
         return Consent(policy, self.ledger, request, requester=self._requester,
                        version=self._version(view, request.data_set)).held
+
+
+def _promises_nothing(request: Request) -> bool:
+    """True for what would let something of the rows out without a claim that limits it."""
+    return request.action not in SHOWN_ONLY and not protected(request.guarantee)
 
 
 @lru_cache(maxsize=1)

@@ -35,7 +35,7 @@ WRITTEN = {
     # Numbers and digests, which need no quotes.
     **dict.fromkeys(("case.job", "job", "job[:12]", "entry", "epsilon", "held[0]['entry']",
                      "ledger.head().key"), "1"),
-    "_COMMANDS[case.request.action]": "train",
+    "asks": "train data.csv",
     "self.words": "data.csv",
     "target": " --target 1",
     "next(iter(RECORDED))": "dpia",

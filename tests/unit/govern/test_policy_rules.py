@@ -65,9 +65,9 @@ REFUSED = [
     ("old data", {}, {}, {"version_time": NOW - timedelta(days=61)}, "60 days", "delete it"),
     ("data without a date", {}, {}, {"version_time": None}, "60 days", "delete it"),
     ("old model", {}, {"action": "predict"}, {"model_time": NOW - timedelta(days=31)}, "30 days",
-     "train another"),
+     "another, and delete this one"),
     ("model without a date", {}, {"action": "predict"}, {"model_time": None}, "age of the model",
-     "model_entry"),
+     "privet train DATA --out FILE"),
     ("reports", {}, {}, {"reports": frozenset({"ropa"})}, "card must exist",
      "privet report --format card --data-set patients --out card.html"),
     ("unregistered", {}, {}, {"registered": False}, "not registered", "privet dataset version"),
@@ -78,7 +78,10 @@ REFUSED = [
     ("approvals", {"approvals": "1"}, {}, {}, "0 of 1 approvals",
      'train DATA --reason "..."   # with the options of the run; then: privet approve '),
     ("approvals of no fit", {"approvals": "1"}, {"action": "predict"}, {}, "0 of 1 approvals",
-     "privet.govern.policy.request("),
+     "privet request predict MODEL DATA --reason "),
+    ("approvals of a check", {"approvals": "1"},
+     {"action": "schema", "parameters": {"command": "check", "columns": []}}, {},
+     "0 of 1 approvals", "privet request check SCHEMA DATA --reason "),
 ]  # fmt: skip
 
 

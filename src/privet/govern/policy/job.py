@@ -19,6 +19,13 @@ from privet.claims import (
 )
 from privet.govern.ledger.canonical import canonical, framed
 
+SHOWN_ONLY = ("compare", "predict")
+"""Actions that show something to whoever may see the rows, and release nothing."""
+PRIVATELY = {
+    "schema": "privet schema draft FILE --private --epsilon E   # or, by the owner, a policy with "
+    "plain = true for this purpose"
+}
+"""By action, the line that does under differential privacy what was asked for in the clear."""
 _JOB = b"privet job 1"
 _FIELDS = ("action", "data_set", "version", "purpose", "guarantee", "parameters")
 

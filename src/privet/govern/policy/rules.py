@@ -15,7 +15,13 @@ from privet.govern.ledger.records import key_id
 from privet.govern.policy.acts import Act, expiry, standing
 from privet.govern.policy.facts import Facts
 from privet.govern.policy.force import ADOPT
-from privet.govern.policy.job import delta_of, job_digest, protections_of
+from privet.govern.policy.job import (
+    PRIVATELY,
+    SHOWN_ONLY,
+    delta_of,
+    job_digest,
+    protections_of,
+)
 from privet.govern.policy.parse import heading, same_person, toml_key
 from privet.govern.policy.terms import WRITTEN, Approver, Terms
 from privet.govern.policy.values import stack
@@ -23,9 +29,9 @@ from privet.govern.policy.values import stack
 if TYPE_CHECKING:
     from privet.govern.policy.policy import Policy
 
-_COMMANDS = {"fit": "train", "compare": "compare", "schema": "draft", "query": "query",
-             "perturb": "perturb"}
-"""What `privet request` calls an action."""
+_COMMANDS = {"fit": "train DATA", "compare": "compare DATA", "schema": "draft DATA",
+             "query": "query DATA SQL", "perturb": "perturb DATA", "predict": "predict MODEL DATA"}
+"""What `privet request` calls each action, and what it is about."""
 SLACK = 1 + 1e-9
 """Sums of floats may exceed a limit by their rounding."""
 
@@ -110,18 +116,19 @@ def allowed_purpose(policy: Policy, case: Case) -> Decision | None:
 def plain_allowed(policy: Policy, case: Case) -> Decision | None:
     """Runs without protection serve a purpose for which they are allowed.
 
-    A comparison shows its figures to the person who runs it and releases nothing: that is
-    allowed by its action.
+    A comparison shows its figures to the person who runs it, predictions are for whoever may see
+    the rows, and neither is a release: they are allowed by their actions.
     """
     kinds = protections_of(case.request.guarantee)
-    shown_only = case.request.action == "compare" and kinds == {"plain"}
+    is_shown = case.request.action in SHOWN_ONLY and kinds == {"plain"}
     purpose = case.terms.purposes.get(case.request.purpose)
-    if "plain" not in kinds or shown_only or (purpose is not None and purpose.plain):
+    if "plain" not in kinds or is_shown or (purpose is not None and purpose.plain):
         return None
     meant = (case.terms.protections or ("private",))[0]
     rehearsed = " (what is simulated protects nobody)" if case.request.guarantee.simulated else ""
     return no(f"a run without protection{rehearsed} is not allowed for the purpose "
-              f"{case.request.purpose!r}", f"protect={_call(meant)}")  # fmt: skip
+              f"{case.request.purpose!r}",
+              PRIVATELY.get(case.request.action, f"protect={_call(meant)}"))  # fmt: skip
 
 
 def allowed_protection(policy: Policy, case: Case) -> Decision | None:
@@ -206,12 +213,12 @@ def model_retention(policy: Policy, case: Case) -> Decision | None:
     if days is None or case.request.action != "predict":
         return None
     if case.facts.model_time is None:
-        return no("the age of the model is not known", 'parameters={"model_entry": SEQ}   '
-                  "# the entry of its run")  # fmt: skip
+        return no("the age of the model is not known: this ledger holds no entry of its training",
+                  "privet train DATA --out FILE")  # fmt: skip
     if _within(case.facts.model_time, days, case.now):
         return None
     return no(f"the model is older than the {days} days that it may be kept",
-              "delete it, and train another")  # fmt: skip
+              "privet train DATA --out FILE   # another, and delete this one")  # fmt: skip
 
 
 def reports_exist(policy: Policy, case: Case) -> Decision | None:
@@ -266,10 +273,9 @@ def approved(policy: Policy, case: Case) -> Decision | None:
         return None
     people = [name for name in case.terms.approvers
               if not is_requester(case, _approver(policy, name)) and name not in valid]
-    ask = "privet.govern.policy.request(ledger, request, requester, reason)"
-    if case.request.action in _COMMANDS:
-        ask = (f'privet request {_COMMANDS[case.request.action]} DATA --reason "..."   '
-               "# with the options of the run")
+    checks = case.request.parameters.get("command") == "check"
+    asks = "check SCHEMA DATA" if checks else _COMMANDS[case.request.action]
+    ask = f'privet request {asks} --reason "..."   # with the options of the run'
     return no(f"job {case.job[:16]} has {len(valid)} of {needed} approvals; "
               f"{_list(people)} may approve", f"{ask}; then: {approve_line(case.job)}"
               )  # fmt: skip
