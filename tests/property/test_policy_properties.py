@@ -83,9 +83,10 @@ def act(key: SigningKey, verb: str, request: Request, seq: int, days: int) -> Ac
     """An act that was signed as it should be."""
     job = job_digest(request, version="v1")
     expires = "" if verb == "deny" else (NOW + timedelta(days=days)).isoformat()
-    message = statement(LEDGER, verb, job, 4, expires, "")
+    head = bytes([seq]) * 32
+    message = statement(LEDGER, head, verb, job, 4, expires, "")
     return Act(seq=seq, time=(NOW - timedelta(days=1)).isoformat(), verb=verb, job=job, of=4,
-               signer=key.id, signature=key.sign(message), expires=expires)
+               follows=seq - 1, head=head, signer=key.id, signature=key.sign(message), expires=expires)
 
 
 def granted(terms, request, facts, acts):

@@ -20,8 +20,9 @@ from privet.govern.policy import (
     pending,
     request,
     revoke,
+    signers,
 )
-from privet.govern.policy.acts import Act, statement
+from privet.govern.policy.acts import statement
 from privet.govern.policy.facts import acts
 from tests.unit.govern.policies import (
     ANNA,
@@ -165,8 +166,9 @@ def test_nobody_revokes_for_another(office):
     entry = office.request()
     grant = office.approve(ANNA, entry)
     office.approve(BO, entry)
-    forged(office, BO, "revoke", entry.payload["job"], grant.seq, "")
     assert office.decide().granted
+    forged(office, BO, "revoke", entry.payload["job"], grant.seq, "")
+    assert "1 of 2 approvals; Bo Lund may approve" in office.decide().reason  # Anna's stands
 
 
 def test_denial_refuses_whoever_approves_until_it_is_taken_back(office):
@@ -266,7 +268,7 @@ def test_policy_may_let_an_approval_be_good_for_more(tmp_path):
 def test_signatures_are_not_moved_to_another_job_ledger_verb_or_expiry(single, tmp_path):
     entry = single.request()
     single.approve(ANNA, entry)
-    (grant,), _ = acts(single.ledger)
+    (grant,), _ = acts(single.ledger, entry.payload["job"])
     other = wish(purpose="quality control")
     job = job_digest(other, version="v1")
     moved = replace(grant, job=job)
@@ -285,6 +287,7 @@ def test_signatures_are_not_moved_to_another_job_ledger_verb_or_expiry(single, t
     assert not decided(grant, ledger="ab" * 16).granted
     late = (single.now + timedelta(days=5)).isoformat()
     for altered in ({"expires": late}, {"verb": "deny"}, {"of": grant.of + 1}, {"reason": "x"},
+                    {"head": bytes(32)}, {"head": b""},
                     {"signature": b""}, {"signature": bytes(64)}, {"expires": ""}):
         decision = decided(replace(grant, **altered))
         assert "0 of 1" in decision.reason, altered
@@ -365,12 +368,125 @@ def test_removed_approver_no_longer_counts(single):
     assert "0 of 1" in decision.reason
 
 
-def forged(office, key, verb, job, of, expires, signer=None):
-    """Write an act behind the functions that check it."""
-    message = statement(office.ledger.identity, verb, job, of, expires, "")
-    act = Act(seq=0, time="", verb=verb, job=job, of=of, signer=signer or key.id,
-              signature=key.sign(message), expires=expires)
+def forged(office, key, verb, job, of, expires, signer=None, follows=None, late=0):
+    """Write an act behind the functions that check it, perhaps after other entries."""
+    tip = office.ledger.tip()
+    message = statement(office.ledger.identity, tip.chain, verb, job, of, expires, "")
+    for _ in range(late):
+        office.ledger.append("note", {})
     return office.ledger.append(f"approval.{verb}", {
-        "job": act.job, "of": act.of, "signer": act.signer, "signature": act.signature.hex(),
-        "expires": act.expires or None, "reason": "",
+        "job": job, "of": of, "follows": tip.seq if follows is None else follows,
+        "signer": signer or key.id, "signature": key.sign(message).hex(),
+        "expires": expires or None, "reason": "",
     })
+
+
+def replayed(office, entry):
+    """Write an entry once more, as whoever can use the ledger can."""
+    return office.ledger.append(entry.kind, entry.payload)
+
+
+def test_approval_that_is_written_again_is_the_same_approval(office):
+    entry = office.request()
+    first = office.approve(ANNA, entry)
+    replayed(office, first)
+    assert "1 of 2" in office.decide().reason
+    office.approve(BO, entry)
+    told = office.policy.standing(wish(), requester="Cy Holm", ledger=office.ledger,
+                                  now=office.now)
+    assert told.decision.granted
+    assert first.seq in told.approvals
+    assert len(told.approvals) == 2
+    assert list(signers(office.ledger).values()) == ["Anna Berg", "Bo Lund"]
+
+
+def test_approval_that_is_written_again_is_not_good_for_another_run(single):
+    wanted = wish(guarantee=private(0.5))
+    grant = single.approve(ANNA, single.request(wanted))
+    single.run(wanted)
+    replayed(single, grant)
+    assert "0 of 1" in single.decide(wanted).reason
+    single.ledger.redact(grant.seq, "a name in it")
+    replayed(single, grant)
+    assert "0 of 1" in single.decide(wanted).reason
+
+
+def test_approval_that_is_written_again_ends_when_it_ended(single):
+    single.policy = policy = Policy.parse(text_of(approvals="1", approval_days="2"))
+    adopt(single.ledger, policy.text)
+    entry = single.request()
+    end = (single.now + timedelta(days=9)).isoformat()
+    grant = forged(single, ANNA, "grant", entry.payload["job"], entry.seq, end)
+    assert single.decide().granted
+    single.now += timedelta(days=3)
+    assert "0 of 1" in single.decide().reason
+    single.ledger.redact(grant.seq, "a name in it")
+    replayed(single, grant)
+    assert "0 of 1" in single.decide().reason
+
+
+@pytest.mark.parametrize("undo", [revoke, deny])
+def test_approval_that_is_written_again_undoes_no_revocation_and_no_denial(single, undo):
+    entry = single.request()
+    grant = single.approve(ANNA, entry)
+    gone = undo(single.ledger, entry.payload["job"], ANNA, reason="no", now=single.now)
+    replayed(single, grant)
+    assert not single.decide().granted
+    single.ledger.redact(gone.seq, "a name in it")
+    replayed(single, grant)
+    assert not single.decide().granted
+    single.approve(ANNA, entry)
+    assert single.decide().granted
+
+
+def test_approval_that_is_written_late_stands_behind_what_was_said_since(single):
+    entry = single.request()
+    job = entry.payload["job"]
+    end = (single.now + SOON).isoformat()
+    tip = single.ledger.tip()
+    held_back = statement(single.ledger.identity, tip.chain, "grant", job, entry.seq, end, "")
+    deny(single.ledger, job, ANNA, reason="no", now=single.now)
+    single.ledger.append("approval.grant", {
+        "job": job, "of": entry.seq, "follows": tip.seq, "signer": ANNA.id,
+        "signature": ANNA.sign(held_back).hex(), "expires": end, "reason": ""})
+    assert "Anna Berg denied" in single.decide().reason
+
+
+def test_denial_and_revocation_that_are_written_again_change_nothing(single):
+    entry = single.request()
+    job = entry.payload["job"]
+    denial = deny(single.ledger, job, ANNA, reason="no", now=single.now)
+    back = revoke(single.ledger, job, ANNA, reason="explained", now=single.now)
+    replayed(single, denial)
+    assert "0 of 1" in single.decide().reason
+    single.approve(ANNA, entry)
+    for old in (back, denial, back):
+        replayed(single, old)
+        assert single.decide().granted
+    deny(single.ledger, job, ANNA, reason="after all", now=single.now)
+    replayed(single, back)
+    assert "Anna Berg denied" in single.decide().reason
+
+
+@pytest.mark.parametrize("follows", [0, -1, True, "5", None, 10**9])
+def test_act_that_names_no_head_before_it_does_not_count(single, follows):
+    entry = single.request()
+    grant = forged(single, ANNA, "grant", entry.payload["job"], entry.seq,
+                   (single.now + SOON).isoformat(), late=1)
+    assert single.decide().granted
+    revoke(single.ledger, entry.payload["job"], ANNA, reason="no", now=single.now)
+    for changed in ({"follows": follows}, {"follows": grant.seq}, {"follows": grant.seq - 1}):
+        single.ledger.append("approval.grant", {**grant.payload, **changed})
+        assert "0 of 1" in single.decide().reason
+
+
+def test_of_a_grant_and_a_denial_at_one_head_the_denial_counts(single):
+    entry = single.request()
+    job, end = entry.payload["job"], (single.now + SOON).isoformat()
+    tip = single.ledger.tip()
+    for verb, until in (("deny", ""), ("grant", end)):
+        message = statement(single.ledger.identity, tip.chain, verb, job, entry.seq, until, "")
+        single.ledger.append(f"approval.{verb}", {
+            "job": job, "of": entry.seq, "follows": tip.seq, "signer": ANNA.id,
+            "signature": ANNA.sign(message).hex(), "expires": until or None, "reason": ""})
+    assert "Anna Berg denied" in single.decide().reason

@@ -287,10 +287,12 @@ def _act(
     expires: str = "",
     reason: str = "",
 ) -> Entry:
-    message = statement(ledger.identity, verb, job, of, expires, reason)
+    tip = ledger.tip()
+    message = statement(ledger.identity, tip.chain, verb, job, of, expires, reason)
     payload = {
         "job": job,
         "of": of,
+        "follows": tip.seq,
         "signer": key.id,
         "signature": key.sign(message).hex(),
         "expires": expires or None,

@@ -48,7 +48,7 @@ class Facts:
         requester_keys: ids of keys with which the requester has signed requests.
         runs: entries of this very job's reservations that were not released.
         blind: the last entry with a denial or revocation that was redacted; what was approved
-            before it does not count.
+            before it was written does not count.
     """
 
     ledger: str = ""
@@ -161,27 +161,33 @@ def spent_on(
         return epsilon_on(current(connection).totals, family(name, known), purpose) / GRID
 
 
-def acts(ledger: Ledger) -> tuple[tuple[Act, ...], int]:
-    """All approvals, denials and revocations, in order; and the last redacted one's entry."""
+def acts(ledger: Ledger, job: str) -> tuple[tuple[Act, ...], int]:
+    """The approvals, denials and revocations of a job, in order of their entries; and the last
+    entry with a denial or revocation of any job that was redacted, 0 if there is none."""
     found, blind = [], 0
     for verb in VERBS:
         for entry in ledger.entries(kind=f"approval.{verb}"):
             if entry.payload is not None:
-                found.append(act_of(entry, verb, entry.payload))
+                found += [act_of(ledger, entry, verb)] if entry.payload.get("job") == job else []
             elif verb != "grant":
                 blind = max(blind, entry.seq)
     return tuple(sorted(found, key=lambda act: act.seq)), blind
 
 
-def act_of(entry: Entry, verb: str, payload: dict[str, Any]) -> Act:
-    """An entry as an act; what is malformed gets a signature that cannot hold."""
-    of = payload.get("of")
+def act_of(ledger: Ledger, entry: Entry, verb: str) -> Act:
+    """An entry with its payload as an act; what is malformed has a signature that cannot hold."""
+    payload = entry.payload or {}
+    of, follows = payload.get("of"), payload.get("follows")
+    before = _entry(ledger, follows if type(follows) is int and follows < entry.seq else 0)
+    after = _entry(ledger, before.seq + 1) if before else None
     return Act(
         seq=entry.seq,
-        time=entry.time,
+        time=(after or entry).time,
         verb=verb,
         job=str(payload.get("job")),
         of=of if isinstance(of, int) and of >= 0 else 0,
+        follows=before.seq if before else 0,
+        head=before.chain if before else b"",
         signer=str(payload.get("signer")),
         signature=raw(payload.get("signature")),
         expires=str(payload.get("expires") or ""),
@@ -214,9 +220,8 @@ def collect(
         spent = spent_on(ledger, known, request.data_set or "", request.purpose)
     elif spent is None:
         spent = 0.0
-    every, blind = acts(ledger)
-    mine_acts = tuple(act for act in every if act.job == job)
-    grants = [act.seq for act in mine_acts if act.verb == "grant"]
+    mine_acts, blind = acts(ledger, job)
+    grants = [act.follows for act in mine_acts if act.verb == "grant"]
     facts = Facts(
         ledger=ledger.identity,
         adopted=adopted_digest(ledger),
@@ -242,13 +247,16 @@ def _reports(ledger: Ledger, data_set: str | None) -> frozenset[str]:
 
 
 def _model_time(ledger: Ledger, seq: Any) -> datetime | None:
-    if not isinstance(seq, int) or isinstance(seq, bool):
-        return None
+    entry = _entry(ledger, seq) if type(seq) is int else None
+    return instant(entry.time) if entry is not None and entry.kind == "run.commit" else None
+
+
+def _entry(ledger: Ledger, seq: int) -> Entry | None:
+    """An entry; None if there is none of this number."""
     try:
-        entry = ledger.get(seq)
+        return ledger.get(seq)
     except InvalidInput:
         return None
-    return instant(entry.time) if entry.kind == "run.commit" else None
 
 
 def asked(entry: Entry) -> dict[str, Any]:

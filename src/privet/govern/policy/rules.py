@@ -323,9 +323,9 @@ def valid_grants(policy: Policy, case: Case) -> dict[str, Act]:
         for name, act in acts_on(policy, case).items()
         if act.verb == "grant"
         and not is_requester(case, _approver(policy, name))
-        and act.seq > case.facts.blind
+        and act.follows >= case.facts.blind
         and case.now < (expiry(act, case.terms.approval_days) or case.now)
-        and sum(run > act.seq for run in case.facts.runs) < case.terms.approval_runs
+        and sum(run > act.follows for run in case.facts.runs) < case.terms.approval_runs
     }
 
 
