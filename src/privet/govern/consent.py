@@ -3,8 +3,8 @@
 A policy is asked before the ledger is locked, since it reads entries and checks signatures. What
 others write in between may use up an approval or what a purpose has left, revoke an approval or
 bring another policy. So the reserving transaction looks at the kinds of entries that came since.
-After reservations alone it takes the answer again from what they can change, the totals and the
-runs of this job; after anything else that may matter, it asks anew.
+After reservations alone, or nothing, it takes the answer again from what they can change, the
+totals and the runs of this job; after anything else that may matter, it asks anew.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Consent:
         upto, connection = self._upto, transaction.connection
         kinds = set(connection.execute(_SINCE, {"upto": upto}).scalars()) - HARMLESS
         found = self._standing
-        if kinds == {RESERVE}:
+        if kinds <= {RESERVE}:
             found = found.again(used, entries_of(connection, (RESERVE, RELEASE), upto + 1))
         elif kinds:
             # Read through another connection: it sees all that was committed, and nobody else

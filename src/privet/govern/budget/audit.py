@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
+from privet.errors import Refused
 from privet.govern.budget import sketches, totals
+from privet.govern.budget.basis import basis_in
 from privet.govern.budget.recount import Recount, Voucher, recount, recounted, vouched
-from privet.govern.budget.sets import View, advance, roots_of
+from privet.govern.budget.sets import roots_of, told
 from privet.govern.budget.totals import Row, Rows
 from privet.govern.ledger import Ledger, Transaction
 
@@ -31,8 +33,15 @@ def audit_totals(ledger: Ledger) -> list[str]:
         Refused: an entry about data sets was redacted.
     """
     with ledger.reading() as connection:
-        found = recount(connection)
+        hidden = list(_odd_basis(ledger, connection))
+        try:
+            found = recount(connection)
+        except Refused:
+            if hidden:  # then what is left cannot be understood, either
+                return hidden
+            raise
         return [
+            *hidden,
             *found.odd,
             *_odd_sketches(connection),
             *_odd_totals(connection, found),
@@ -53,6 +62,13 @@ def rebuild_totals(ledger: Ledger) -> None:
         totals.replace(connection, recounted(connection).state)
 
     ledger.atomically(work)
+
+
+def _odd_basis(ledger: Ledger, connection: sa.Connection) -> Iterator[str]:
+    try:
+        basis_in(ledger, connection)
+    except Refused as error:
+        yield error.problem
 
 
 def _odd_totals(connection: sa.Connection, right: Recount) -> Iterator[str]:
@@ -116,7 +132,7 @@ def _triggers(connection: sa.Connection) -> Iterator[str]:
 
 
 def _odd_sketches(connection: sa.Connection) -> Iterator[str]:
-    view = advance(View(), connection)
+    view = told(connection)
     for data_set in view.sets.values():
         for seq in data_set.broken:
             yield (f"the sketch of {data_set.name!r} that entry {seq} promises is missing or was "

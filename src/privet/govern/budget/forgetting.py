@@ -25,8 +25,9 @@ from typing import Any
 
 from privet.errors import InvalidInput, Refused
 from privet.govern.budget import sketches
+from privet.govern.budget.basis import basis_in, view_in
 from privet.govern.budget.relatives import existing
-from privet.govern.budget.sets import FORGET, REKEY, View, advance, roots_of
+from privet.govern.budget.sets import FORGET, REKEY, View, roots_of
 from privet.govern.budget.sketch import (
     Sketch,
     hash_key,
@@ -67,7 +68,7 @@ def forget(
     gone = _Gone(hash_keys(ledger), tuple(ids), tuple(contents))
 
     def work(transaction: Transaction) -> Entry | None:
-        data_set = existing(advance(View(), transaction.connection), name)
+        data_set = existing(view_in(ledger, transaction), name)
         if data_set.broken:
             raise Refused(
                 f"sketches of {name!r} were changed by another hand, so nobody can tell whom they "
@@ -132,7 +133,7 @@ def erase(ledger: Ledger, name: str) -> Entry:
     """
 
     def work(transaction: Transaction) -> Entry:
-        view = advance(View(), transaction.connection)
+        view = view_in(ledger, transaction)
         data_set = existing(view, name)
         if not data_set.roots:
             raise InvalidInput(f"the data set {name!r} has no sketch to erase", value=name,
@@ -164,7 +165,7 @@ def rotate_hash_key(ledger: Ledger) -> Entry:
     waiting, own = path.with_name(path.name + ".new"), hash_key(ledger)
 
     def work(transaction: Transaction) -> Entry:
-        view = advance(View(), transaction.connection)
+        view = view_in(ledger, transaction)
         behind = _known_otherwise(ledger, view)
         if behind:
             raise Refused(
@@ -203,7 +204,7 @@ def _known_otherwise(ledger: Ledger, view: View) -> list[str]:
 
 def _view(ledger: Ledger) -> View:
     with ledger.reading() as connection:
-        return advance(View(), connection)
+        return basis_in(ledger, connection).view(View(), connection)
 
 
 def _replace(

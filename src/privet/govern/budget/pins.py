@@ -15,10 +15,11 @@ import sqlalchemy as sa
 
 from privet.errors import InvalidInput, Refused
 from privet.govern.budget.amounts import Amount
+from privet.govern.budget.basis import basis_in, view_in
 from privet.govern.budget.filters import Budget
 from privet.govern.budget.recount import held
 from privet.govern.budget.relatives import existing
-from privet.govern.budget.sets import ADOPT, WHOLE, DataSet, View, advance
+from privet.govern.budget.sets import ADOPT, WHOLE, DataSet, View
 from privet.govern.budget.transfer import check_movable
 from privet.govern.ledger import Entry, Head, Ledger, SigningKey, Transaction, canonical
 from privet.govern.ledger.canonical import framed
@@ -98,7 +99,7 @@ def outstanding(ledger: Ledger, pinned: Pin) -> tuple[str, ...] | None:
 def _adopters(ledger: Ledger, pinned: Pin) -> dict[str, bool]:
     """Of each set, whether its owner has signed that this ledger counts for the pinned one."""
     with ledger.reading() as connection:
-        view = advance(View(), connection)
+        view = basis_in(ledger, connection).view(View(), connection)
         return {
             name: any(_signed(connection, ledger.identity, data_set, pinned, seq)
                       for seq in view.adopted.get((name, pinned.digest()), ()))
@@ -167,7 +168,7 @@ def adopt(
     statement = adoption_statement(ledger.identity, head, name, pinned, lost)
 
     def work(transaction: Transaction) -> Entry:
-        view = advance(View(), transaction.connection)
+        view = view_in(ledger, transaction)
         data_set = existing(view, name)
         keys = transaction.tip.keys
         signer = owner or ledger.keyring.current(keys)
@@ -180,7 +181,7 @@ def adopt(
                 if data_set.owner_key else "the ledger's own key: it was registered without one",
                 remedy="--owner-key FILE" if data_set.owner_key else None,
             )
-        used = held(transaction).totals
+        used = held(ledger, transaction)[0].totals
         gone = _lost(data_set, lost)
         check_movable(view, used, data_set, gone)
         payload = {

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from privet.claims import from_json
 from privet.errors import InvalidInput, OutOfBudget, Refused
 from privet.govern.budget import totals
+from privet.govern.budget.basis import Basis, held_basis
 from privet.govern.budget.charges import (
     RESERVE,
     RUNS,
@@ -30,9 +31,9 @@ from privet.govern.budget.charges import (
     settled,
     spend_of,
 )
-from privet.govern.budget.sets import WHOLE, View, advance, entries_of
+from privet.govern.budget.sets import WHOLE, View, entries_of, told
 from privet.govern.budget.totals import REBUILD, Rows, State, Totals
-from privet.govern.ledger import Entry, Transaction
+from privet.govern.ledger import Entry, Ledger, Transaction
 from privet.govern.ledger.reading import existing
 from privet.govern.ledger.succession import REDACTED
 from privet.govern.ledger.tables import ENTRIES
@@ -73,15 +74,16 @@ class Recount:
     redacted: tuple[str, ...]
 
 
-def held(transaction: Transaction) -> State:
-    """The cached totals, checked, before the next entry is written.
+def held(ledger: Ledger, transaction: Transaction) -> tuple[State, Basis]:
+    """The cached totals and the entries that decisions rest on, checked, before the next entry
+    is written.
 
     Raises:
         Refused: they are not what the entries vouch for, or these are not those that were signed.
     """
-    later = transaction.back_to(RUNS)
-    newest = later.pop() if later and later[-1].kind in RUNS else None
-    return _believed(transaction.connection, _voucher(newest, later))
+    basis, walk = held_basis(ledger, transaction)
+    voucher = Voucher(walk.run, walk.totals if walk.run else State().rows.digest)
+    return _believed(transaction.connection, voucher), basis
 
 
 def current(connection: sa.Connection) -> State:
@@ -152,7 +154,7 @@ def recount(connection: sa.Connection) -> Recount:
     Raises:
         Refused: an entry about data sets was redacted.
     """
-    view = advance(View(), connection)
+    view = told(connection)
     used: Totals = {}
     live, odd, redacted = dict[int, tuple[str, Spend]](), list[str](), dict[int, str]()
     for entry in entries_of(connection, RUNS):
@@ -172,10 +174,10 @@ def recount(connection: sa.Connection) -> Recount:
             used = settled(used, live.pop(payload["reserve"])[1], entry.kind)
         elif payload.get("reserve") not in redacted:
             odd.append(f"entry {entry.seq} ({entry.kind}) settles no open reservation")
-    odd.extend(
-        f"the budget of {name!r} is overspent" for name in view.sets
-        if not fits(view, used, name, WHOLE)
-    )
+    for name, data_set in view.sets.items():
+        over = [purpose for purpose in data_set.limits if not fits(view, used, name, purpose)]
+        odd.extend(f"the budget of {name!r} is overspent" if purpose == WHOLE else
+                   f"the cap of {name!r} for purpose {purpose!r} is overspent" for purpose in over)
     state = State(used, {token: seq for seq, (token, _) in live.items()})
     return Recount(state, tuple(odd), tuple(redacted.values()))
 

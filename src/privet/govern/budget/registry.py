@@ -9,6 +9,7 @@ from typing import Any
 from privet.claims.guarantees import Relation
 from privet.govern.budget import forgetting, sketches, totals
 from privet.govern.budget.balance import Balance, balance_of, left_of
+from privet.govern.budget.basis import basis_in, held_basis
 from privet.govern.budget.filters import Budget
 from privet.govern.budget.payload import count, payload_of, text
 from privet.govern.budget.planning import Planned, PlanRow, plan
@@ -29,7 +30,6 @@ from privet.govern.budget.sets import (
     VERSION,
     DataSet,
     View,
-    advance,
     from_payload,
 )
 from privet.govern.budget.sketches import Sealed
@@ -47,7 +47,7 @@ class Registry:
     def view(self) -> View:
         """All sets as of now."""
         with self.ledger.reading() as connection:
-            self._view = advance(self._view, connection)
+            self._view = basis_in(self.ledger, connection).view(self._view, connection)
         return self._view
 
     def register(
@@ -100,7 +100,8 @@ class Registry:
         payload |= _promises(sealed)
 
         def work(transaction: Transaction) -> Entry:
-            view = advance(self._view, transaction.connection)
+            basis, _ = held_basis(self.ledger, transaction)
+            view = basis.view(self._view, transaction.connection)
             check_new(view, new, traces)
             totals.create(transaction.connection)
             entry = transaction.append(REGISTER, payload)
@@ -146,7 +147,8 @@ class Registry:
         seen = Facts(rows, units, frozenset(columns))
 
         def work(transaction: Transaction) -> Entry:
-            view = advance(self._view, transaction.connection)
+            basis, _ = held_basis(self.ledger, transaction)
+            view = basis.view(self._view, transaction.connection)
             old = existing(view, name)
             check_copies(view, replace(old, version=new), traces)
             check_relatives(view, name, traces)
@@ -184,7 +186,8 @@ class Registry:
             Refused: the cached totals were changed by another hand.
         """
         with self.ledger.reading() as connection:
-            self._view = view = advance(self._view, connection)
+            view = basis_in(self.ledger, connection).view(self._view, connection)
+            self._view = view
             existing(view, name)
             used = current(connection).totals
         return balance_of(view, used, name)
@@ -197,7 +200,7 @@ class Registry:
             Refused: the cached totals were changed by another hand.
         """
         with self.ledger.reading() as connection:
-            view = advance(self._view, connection)
+            view = basis_in(self.ledger, connection).view(self._view, connection)
             budget = existing(view, name).budget
             left = left_of(view, current(connection).totals, name)
         return plan(budget, releases, spent=budget.limit - left)

@@ -6,7 +6,7 @@ a decision in a long ledger reads only what came since.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -145,23 +145,36 @@ class View:
         return b.name in a.disjoint_from or a.name in b.disjoint_from
 
 
-def advance(view: View, connection: sa.Connection, last: int | None = None) -> View:
-    """The view after the entries that came since, through one connection.
+def advance(
+    view: View, entries: Iterable[Entry], upto: int, connection: sa.Connection
+) -> View:
+    """The view after entries of the kinds `KINDS`; those that it knows are passed over.
 
     Args:
-        last: the newest entry, where the caller knows it.
+        upto: the last entry that was looked at.
+        connection: where the sketches are read.
 
     Raises:
         Refused: an entry about data sets was redacted or cannot be understood.
     """
-    if last is None:
-        last = connection.execute(_LAST).scalar() or 0
-    if last <= view.upto:
+    if upto <= view.upto:
         return view
     before = view.sets
-    for entry in entries_of(connection, KINDS, view.upto + 1):
-        view = _after(view, entry)
-    return replace(view, upto=last, sets=_with_sketches(before, view.sets, connection))
+    for entry in entries:
+        if entry.seq > view.upto:
+            view = _after(view, entry)
+    return replace(view, upto=upto, sets=_with_sketches(before, view.sets, connection))
+
+
+def told(connection: sa.Connection) -> View:
+    """The sets as the entries tell of them that the database gives out, unchecked: for an audit,
+    which also says what is wrong with these.
+
+    Raises:
+        Refused: see `advance`.
+    """
+    last = connection.execute(_LAST).scalar() or 0
+    return advance(View(), entries_of(connection, KINDS), last, connection)
 
 
 def roots_of(view: View) -> dict[int, str]:

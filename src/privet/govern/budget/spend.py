@@ -14,6 +14,7 @@ from privet.claims import Guarantee
 from privet.errors import Refused
 from privet.govern.budget import totals
 from privet.govern.budget.balance import out_of_budget
+from privet.govern.budget.basis import DECIDE, STATED, TOTALS
 from privet.govern.budget.charges import (
     RESERVE,
     Ending,
@@ -25,7 +26,7 @@ from privet.govern.budget.charges import (
     spend_of,
 )
 from privet.govern.budget.recount import current, held
-from privet.govern.budget.sets import WHOLE, View, advance
+from privet.govern.budget.sets import WHOLE, View
 from privet.govern.budget.totals import State, Totals
 from privet.govern.ledger import Entry, Ledger, Transaction
 from privet.govern.ledger.reading import existing
@@ -73,11 +74,10 @@ def reserve(
     """
 
     def work(transaction: Transaction) -> Entry:
-        now = advance(view, transaction.connection, transaction.tip.seq)
-        plan = spend
+        before, basis = held(ledger, transaction)
+        now, plan = basis.view(view, transaction.connection), spend
         if now.sets != view.sets:
             plan = charges_of(now, spend.name, guarantee, spend.purpose)
-        before = held(transaction)
         check(now, before.totals, plan)
         agreed = list(approvals(transaction, before.totals))
         live = {**before.live, payload["token"]: transaction.place().seq}
@@ -86,8 +86,28 @@ def reserve(
             **payload,
             "approvals": agreed,
             "charges": {holder: amount.to_json() for holder, amount in plan.charges.items()},
-            "totals": totals.write(transaction.connection, before, after),
+            TOTALS: totals.write(transaction.connection, before, after),
+            STATED: basis.stated(),
         })
+
+    return ledger.atomically(work)
+
+
+def decide(ledger: Ledger, payload: Mapping[str, Any]) -> Entry:
+    """Write a "run.decide" entry.
+
+    It vouches for the totals and for what decisions rest on, as entries of runs do, so that
+    nobody has to look far back for one. Where these were changed by another hand it says nothing
+    of them; what is decided by them is refused elsewhere.
+    """
+
+    def work(transaction: Transaction) -> Entry:
+        try:
+            before, basis = held(ledger, transaction)
+        except Refused:
+            return transaction.append(DECIDE, dict(payload))
+        vouched = {TOTALS: before.rows.digest, STATED: basis.stated()} if before.kept else {}
+        return transaction.append(DECIDE, {**payload, **vouched})
 
     return ledger.atomically(work)
 
@@ -103,14 +123,17 @@ def settle(
     """
 
     def work(transaction: Transaction) -> Entry:
-        before = held(transaction)
+        before, basis = held(ledger, transaction)
         seq = _open(before, token)
-        plan = spend_of(existing(transaction.connection, seq))
+        reservation = existing(transaction.connection, seq)
+        transaction.prove(reservation)
+        plan = spend_of(reservation)
         live = {other: at for other, at in before.live.items() if other != token}
         after = State(settled(before.totals, plan, kind), live)
         return transaction.append(kind, {
             "reserve": seq, "token": token, **payload,
-            "totals": totals.write(transaction.connection, before, after),
+            TOTALS: totals.write(transaction.connection, before, after),
+            STATED: basis.stated(),
         })
 
     return ledger.atomically(work)

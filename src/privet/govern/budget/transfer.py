@@ -14,6 +14,7 @@ from privet.errors import InvalidInput, OutOfBudget, Refused
 from privet.govern.budget import totals
 from privet.govern.budget.amounts import Amount, exact
 from privet.govern.budget.balance import left_of
+from privet.govern.budget.basis import view_in
 from privet.govern.budget.recount import held
 from privet.govern.budget.relatives import existing
 from privet.govern.budget.sets import (
@@ -22,7 +23,6 @@ from privet.govern.budget.sets import (
     WHOLE,
     DataSet,
     View,
-    advance,
     from_payload,
     limits_from,
 )
@@ -61,9 +61,9 @@ def export_budget(
                            remedy="privet ledger list   # there: its title names the identity")
 
     def work(transaction: Transaction) -> Entry:
-        view = advance(View(), transaction.connection)
+        view = view_in(ledger, transaction)
         data_set = existing(view, name)
-        used = held(transaction).totals
+        used = held(ledger, transaction)[0].totals
         moved = {
             purpose: left_of(view, used, name, purpose).part(part) for purpose in data_set.limits
         }
@@ -119,7 +119,7 @@ def import_budget(ledger: Ledger, record: dict[str, Any], *, key: str) -> Entry:
     _check_record(facts, incoming["moved"])
 
     def work(transaction: Transaction) -> Entry:
-        view = advance(View(), transaction.connection)
+        view = view_in(ledger, transaction)
         if source in view.imported:
             raise Refused("this budget was imported already: it moves, and is never copied",
                           value=f"entry {source[1]} of ledger {source[0]}")

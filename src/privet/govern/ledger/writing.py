@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,6 +104,37 @@ def current_tip(connection: sa.Connection, ledger: str, known: Tip) -> Tip:
     return Tip(entry.seq, entry.chain, entry.signature, peaks, keys)
 
 
+def chain_of(ledger: str, entry: Entry) -> bytes:
+    """An entry's chain hash, by the fields that stand there."""
+    return chain_hash(ledger, entry.seq, entry.time, entry.kind, entry.key, entry.prev,
+                      entry.commitment)
+
+
+def link_of(ledger: str, entry: Entry) -> bytes:
+    """What the entry after this one must name, by the fields that stand there."""
+    return link_hash(chain_of(ledger, entry), entry.signature)
+
+
+def walk_back(connection: sa.Connection, ledger: str, tip: Tip) -> Iterator[Entry]:
+    """The entries, newest first, each checked to be the one that the head fixes: whoever has no
+    key cannot have changed it, also its kind, or taken one out from among them.
+
+    Raises:
+        Refused: somebody without the key has done so.
+    """
+    link, seq = tip.link, tip.seq
+    while seq > 0:
+        rows = connection.execute(_BACK, {"upto": seq}).all()
+        for row in rows:
+            entry = entry_of(row)
+            if entry.seq != seq or link_of(ledger, entry) != link:
+                raise broken(seq, "is not the one that was signed")
+            yield entry
+            link, seq = entry.prev, seq - 1
+        if not rows:
+            raise broken(seq, "is missing")
+
+
 class Transaction:
     """A writing transaction of a ledger; handed out by `Ledger.transaction`.
 
@@ -146,36 +177,19 @@ class Transaction:
         """Where the next entry will stand."""
         return Place(self._ledger, self.tip.seq + 1, self.tip.link)
 
-    def back_to(self, kinds: Collection[str]) -> list[Entry]:
-        """The newest entries, newest first, down to one of these kinds, or to the first of all.
-
-        Each is checked to be the one that the head fixes: whoever has no key cannot have changed
-        it, also its kind, or taken one out from among them.
+    def prove(self, entry: Entry) -> None:
+        """Return if an entry is the one that the signed head fixes, by its Merkle path.
 
         Raises:
-            Refused: somebody without the key has done so.
+            Refused: somebody without the key has changed it.
         """
-        found: list[Entry] = []
-        link, seq = self.tip.link, self.tip.seq
-        while seq > 0:
-            rows = self.connection.execute(_BACK, {"upto": seq}).all()
-            for row in rows:
-                entry = entry_of(row)
-                if entry.seq != seq or self._link(entry) != link:
-                    raise broken(seq, "is not the one that was signed")
-                found.append(entry)
-                if entry.kind in kinds:
-                    return found
-                link, seq = entry.prev, seq - 1
-            if not rows:
-                raise broken(seq, "is missing")
-        return found
-
-    def _link(self, entry: Entry) -> bytes:
-        """What the entry after this one must name, by the fields that stand here."""
-        chain = chain_hash(self._ledger, entry.seq, entry.time, entry.kind, entry.key, entry.prev,
-                           entry.commitment)
-        return link_hash(chain, entry.signature)
+        chain = chain_of(self._ledger, entry)
+        path = merkle.inclusion(node_reader(self.connection), entry.seq - 1, self.tip.seq)
+        root = merkle.root_of(self.tip.peaks)
+        if not merkle.verify_inclusion(
+            merkle.leaf_hash(chain), entry.seq - 1, self.tip.seq, path, root
+        ):
+            raise broken(entry.seq, "is not the one that was signed")
 
     def append_own(
         self, kind: str, payload: dict[str, Any], key: SigningKey | None = None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from privet.claims import Request
 from privet.errors import InvalidInput
 from privet.govern.budget.amounts import GRID
+from privet.govern.budget.basis import basis_of
 from privet.govern.budget.charges import RELEASE, RESERVE
 from privet.govern.budget.recount import current
 from privet.govern.budget.sets import IN, REGISTER, VERSION
@@ -104,8 +105,7 @@ History = dict[str, list[DataSet]]
 def data_sets(ledger: Ledger) -> History:
     """The registered data sets by name."""
     found: History = {}
-    entries = [entry for kind in (REGISTER, VERSION, IN) for entry in ledger.entries(kind=kind)]
-    for entry in sorted(entries, key=lambda entry: entry.seq):
+    for entry in basis_of(ledger).of(REGISTER, VERSION, IN):
         payload = entry.payload or {}
         if entry.kind == IN:  # a set whose budget was moved here is registered by that
             payload = payload.get("data_set") or {}
@@ -166,7 +166,7 @@ def acts(ledger: Ledger, job: str) -> tuple[tuple[Act, ...], int]:
     entry with a denial or revocation of any job that was redacted, 0 if there is none."""
     found, blind = [], 0
     for verb in VERBS:
-        for entry in ledger.entries(kind=f"approval.{verb}"):
+        for entry in basis_of(ledger).of(f"approval.{verb}"):
             if entry.payload is not None:
                 found += [act_of(ledger, entry, verb)] if entry.payload.get("job") == job else []
             elif verb != "grant":
@@ -242,7 +242,7 @@ def collect(
 
 
 def _reports(ledger: Ledger, data_set: str | None) -> frozenset[str]:
-    payloads = (entry.payload or {} for entry in ledger.entries(kind=REPORTED))
+    payloads = (entry.payload or {} for entry in basis_of(ledger).of(REPORTED))
     return frozenset(str(p.get("format")) for p in payloads if p.get("data_set") == data_set)
 
 
@@ -277,7 +277,7 @@ def request_statement(ledger: str, job: str, requester: str, reason: str) -> byt
 def _requester_keys(ledger: Ledger, job: str, requester: str) -> frozenset[str]:
     """Keys with which anybody of this name has signed a request for this job."""
     found = set()
-    for entry in ledger.entries(kind="approval.request"):
+    for entry in basis_of(ledger).of("approval.request"):
         payload = entry.payload or {}
         if payload.get("job") != job:
             continue
