@@ -167,9 +167,9 @@ def _run(connection: sa.Connection, walk: Walk) -> Head | None:
 
 def _beside(connection: sa.Connection, walk: Walk) -> None:
     """Check what lies beside the chain: the ledger's facts, payloads, the index of witnesses."""
-    meta = {str(row.name): row.value for row in connection.execute(sa.select(META))}
-    text = connection.execute(sa.select(PAYLOADS.c.text).where(PAYLOADS.c.seq == 1)).scalar()
-    first = body_of(text) or {}
+    meta = {str(row.name): row.value for row in connection.execute(_raw(META.c.name, META.c.value))}
+    texts = _raw(PAYLOADS.c.text).where(PAYLOADS.c.seq == 1)
+    first = body_of(connection.execute(texts).scalar()) or {}
     try:
         parts = [bytes.fromhex(str(first.get(name))) for name in ("nonce", "public")]
         identity = identity_of(*parts)
@@ -182,14 +182,15 @@ def _beside(connection: sa.Connection, walk: Walk) -> None:
         walk.find(1, "identity", "the ledger's first entry does not have its identity")
     for name in meta:
         walk.find(None, f"meta.{name}", "does not belong here")
-    orphans = sa.select(PAYLOADS.c.seq).where(PAYLOADS.c.seq.not_in(sa.select(ENTRIES.c.seq)))
-    for seq in connection.execute(orphans).scalars():
-        walk.find(seq, "payload", "belongs to no entry")
+    known = sa.exists().where(ENTRIES.c.seq == PAYLOADS.c.seq)
+    for seq in connection.execute(_raw(PAYLOADS.c.seq).where(~known)).scalars():
+        walk.find(*_at(seq), "belongs to no entry")
     _witnesses(connection, walk)
 
 
 def _witnesses(connection: sa.Connection, walk: Walk) -> None:
-    index = {(row.size, row.seq) for row in connection.execute(sa.select(COSIGNATURES))}
+    stored = _raw(COSIGNATURES.c.size, COSIGNATURES.c.seq)
+    index = {(row.size, row.seq) for row in connection.execute(stored)}
     written = set()
     for seq, body in _bodies(connection, COSIGNED):
         try:
@@ -200,28 +201,39 @@ def _witnesses(connection: sa.Connection, walk: Walk) -> None:
         written.add((seen.size, seq))
         if seen.ledger != walk.ledger or not seen.holds():
             walk.find(seq, "payload", "the cosignature is not valid")
-    for _, seq in sorted(index ^ written):
-        walk.find(seq, "cosignatures", "the index of cosignatures was changed")
+    for _, seq in sorted(index ^ written, key=repr):
+        number, _ = _at(seq)
+        walk.find(number, "cosignatures", "the index of cosignatures was changed")
+
+
+def _at(seq: Any) -> tuple[int | None, str]:
+    """Where a payload stands: at an entry, or at what is no number of one."""
+    return (seq, "payload") if type(seq) is int else (None, f"the payload of entry {seq!r}")
 
 
 def _bodies(connection: sa.Connection, kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
     query = (
-        sa.select(ENTRIES.c.seq, PAYLOADS.c.text)
+        _raw(ENTRIES.c.seq, PAYLOADS.c.text)
         .select_from(WITH_PAYLOAD)
         .where(ENTRIES.c.kind == kind)
         .order_by(ENTRIES.c.seq)
     )
     for seq, text in connection.execute(query).all():
         body = body_of(text)
-        if body is not None:
+        if body is not None and type(seq) is int:
             yield seq, body
 
 
+def _raw(*columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """Columns exactly as stored: no check or conversion that could fail on what stands there."""
+    plain = [sa.type_coerce(column, sa.types.NullType()).label(column.name) for column in columns]
+    return sa.select(*plain)
+
+
 def _rows(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Iterator[Raw]:
-    """Rows exactly as stored: no conversion that could fail on, or hide, what stands there."""
     table = {**dict(ENTRIES.c.items()), "salt": PAYLOADS.c.salt, "text": PAYLOADS.c.text}
-    columns = [sa.type_coerce(table[name], sa.types.NullType()).label(name) for name in Raw._fields]
-    query = sa.select(*columns).select_from(WITH_PAYLOAD).where(which).order_by(ENTRIES.c.seq)
+    every = _raw(*(table[name] for name in Raw._fields))
+    query = every.select_from(WITH_PAYLOAD).where(which).order_by(ENTRIES.c.seq)
     options = {"yield_per": BATCH}
     for batch in connection.execute(query, execution_options=options).partitions():
         yield from map(Raw._make, batch)

@@ -265,9 +265,10 @@ class Walk:
         )
 
 
-def body_of(text: str | None) -> dict[str, Any] | None:
+def body_of(text: Any) -> dict[str, Any] | None:
+    """The payload in a stored text; None if something else stands there."""
     try:
-        body = parse(text)["body"] if text is not None else None
+        body = parse(text)["body"] if type(text) is str else None
     except (InvalidInput, KeyError, TypeError):
         return None
     return body if isinstance(body, dict) else None
