@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from privet.cli.asking import watched
+from privet.cli.ledgers import data_ledger_option
 from privet.cli.options import (
     PROTECTIONS,
     chance,
@@ -52,6 +53,7 @@ EPSILONS = "0.5,1,3"
 @click.option("--html", "html_file", metavar="FILE",
               help="Also write a report: one HTML file that needs no network.")
 @click.option("--open", "show", is_flag=True, help="Open the report in a browser.")
+@data_ledger_option
 @output_options
 def command(
     data: str, target: str | None, schema_file: str | None, table: str | None, query: str | None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -25,12 +26,49 @@ _MAKE_KEY = "privet key new --out owner.key"
 
 
 def ledger_option(command: Command) -> Command:
-    """Add `--ledger`."""
+    """Add `--ledger`, which the command gets as `where`."""
+    return _ledger_option()(command)
+
+
+def data_ledger_option(command: Command) -> Command:
+    """Add `--ledger` to a command that reads data: it is in use as long as the command runs."""
+    return _ledger_option(expose_value=False, callback=_use)(command)
+
+
+def _ledger_option(**how: Any) -> Callable[[Command], Command]:
     return click.option(
         "--ledger", "where", metavar="PATH", envvar="PRIVET_LEDGER",
         help="The ledger: a file, or postgresql://user@host/database. Default: PRIVET_LEDGER, "
-        "or ledger.db in the folder PRIVET_HOME or ~/.local/share/privet.",
-    )(command)
+        "or ledger.db in the folder PRIVET_HOME or ~/.local/share/privet.", **how,
+    )
+
+
+def _use(context: click.Context, _: click.Parameter, where: str | None) -> None:
+    from privet.estimators.stewardship import ledger_at
+
+    context.with_resource(_noted())
+    if where is not None:
+        context.with_resource(ledger_at(where))
+
+
+@contextmanager
+def _noted() -> Iterator[None]:
+    """Tell of ledgers that cannot be asked on stderr, as notes."""
+    from privet.cli.errors import printable
+    from privet.estimators.elsewhere import LedgerWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", LedgerWarning)
+        shown = warnings.showwarning
+
+        def show(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
+            if issubclass(category, LedgerWarning):
+                click.echo(printable(f"Note: {message}."), err=True)
+            else:
+                shown(message, category, *where, **more)
+
+        warnings.showwarning = show
+        yield
 
 
 def existing_ledger(where: str | None) -> Ledger:

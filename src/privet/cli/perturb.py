@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from privet.cli.asking import watched
+from privet.cli.ledgers import data_ledger_option
 from privet.cli.options import budget, output_options, purpose_option, table_options
 from privet.errors import InvalidInput, Refused
 
@@ -42,6 +43,7 @@ _EPSILON = "--epsilon 1"
 @click.option("--out", required=True, metavar="FILE",
               help="The CSV file to write, for example noisy.csv. Its description is written "
               "beside it, as noisy.local.json.")
+@data_ledger_option
 @output_options
 def command(
     data: str, schema_file: str | None, table: str | None, query: str | None, epsilon: str,

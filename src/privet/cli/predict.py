@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 import click
 
+from privet.cli.ledgers import data_ledger_option
 from privet.cli.options import output_options, table_options
 from privet.errors import DataError, InvalidInput, SchemaError, UndeclaredMissing, UnknownCategory
 
@@ -35,6 +36,7 @@ Answers = dict[str, list[Any]]
 @click.option("--out", metavar="FILE",
               help="The CSV file to write. It is replaced if it exists. Default: a table on a "
               "terminal, CSV elsewhere.")
+@data_ledger_option
 @output_options
 def command(
     model: str, data: str, table: str | None, query: str | None, proba: bool, out: str | None,

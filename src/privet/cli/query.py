@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from privet.cli.ledgers import data_ledger_option
 from privet.cli.options import (
     budget,
     chance,
@@ -63,6 +64,7 @@ ENDINGS = (".csv", ".xlsx", ".arrow")
               help="Also write the answer to a .csv, .xlsx or .arrow file; several statements "
               "are numbered.")
 @purpose_option
+@data_ledger_option
 @output_options
 def command(
     data: str, sql: str | None, sql_file: str | None, epsilon: str, delta: str | None,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from privet.cli.asking import steward_for
+from privet.cli.ledgers import data_ledger_option
 from privet.cli.options import budget, chance, given, output_options, table_options
 from privet.errors import InvalidInput
 
@@ -57,6 +58,7 @@ def command() -> None:
 @click.option("--keep-identifiers", is_flag=True,
               help="Keep columns that look like names, addresses or account numbers. They are "
               "left out of models otherwise.")
+@data_ledger_option
 @output_options
 def draft(
     data: str, table: str | None, query: str | None, out: str | None, target: str | None,

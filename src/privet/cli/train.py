@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from privet.cli.asking import watched
+from privet.cli.ledgers import data_ledger_option
 from privet.cli.options import (
     KNOWN,
     budget,
@@ -26,6 +27,7 @@ from privet.errors import InvalidInput, one_of
 @click.option("--out", required=True, metavar="MODEL",
               help="The file to write, for example model.safetensors. It is replaced if it "
               "exists.")
+@data_ledger_option
 @output_options
 def command(
     data: str, target: str | None, schema_file: str | None, table: str | None, query: str | None,

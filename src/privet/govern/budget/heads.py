@@ -121,6 +121,20 @@ def check_missing(where: str | None) -> None:
         )
 
 
+def elsewhere(used: Ledger | None) -> dict[str, tuple[str, ...]]:
+    """By identity, the addresses at which ledgers were used other than the one in use.
+
+    Raises:
+        InvalidInput: the file of heads holds something else.
+    """
+    own = None if used is None else used.identity
+    found: dict[str, tuple[str, ...]] = {}
+    for address, identity in _read(heads_file()).at.items():
+        if identity != own:
+            found[identity] = (*found.get(identity, ()), address)
+    return found
+
+
 def remember(ledger: Ledger) -> None:
     """Check a ledger, and remember its head; durable when this returns.
 
