@@ -10,7 +10,9 @@ by their owner only.
 
 from __future__ import annotations
 
+import errno
 import os
+import shlex
 import stat
 from pathlib import Path
 
@@ -177,7 +179,7 @@ def write_private(path: Path, content: bytes) -> None:
     try:
         handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            os.write(handle, content)
+            _write_all(handle, content)
             os.fsync(handle)
         finally:
             os.close(handle)
@@ -189,7 +191,21 @@ def write_private(path: Path, content: bytes) -> None:
     except FileExistsError:
         raise
     except OSError as error:
-        raise Unavailable(f"{path} cannot be written: {error.strerror}") from error
+        part.unlink(missing_ok=True)
+        full = error.errno == errno.ENOSPC
+        folder = shlex.quote(str(path.parent))
+        raise Unavailable(
+            f"{path} cannot be written: {'the disk is full' if full else error.strerror}",
+            bound=f"{len(content)} bytes free in {path.parent}" if full else None,
+            remedy=f"df -h {folder}  # then free some" if full else f"ls -ld {folder}",
+        ) from error
+
+
+def _write_all(handle: int, content: bytes) -> None:
+    """Write all of it: a disk that fills up takes a part, and fails at the next."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(handle, rest):]
 
 
 def sync_folder(folder: Path) -> None:

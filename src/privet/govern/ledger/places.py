@@ -14,7 +14,10 @@ NETWORK = frozenset({
     "nfs", "nfs3", "nfs4", "cifs", "smbfs", "smb2", "smb3", "ncpfs", "afs", "ceph", "lustre",
     "gpfs", "beegfs", "glusterfs", "9p", "drvfs", "davfs", "orangefs", "pvfs2", "fuse.sshfs",
     "fuse.glusterfs", "fuse.ceph", "fuse.s3fs", "fuse.gcsfuse", "fuse.rclone", "fuse.davfs",
-    "fuse.curlftpfs", "fuse.gvfsd-fuse", "fuse.blobfuse", "fuse.juicefs",
+    "fuse.curlftpfs", "fuse.gvfsd-fuse", "fuse.blobfuse", "fuse.blobfuse2", "fuse.juicefs",
+    "fuse.cephfs", "fuse.mfs", "fuse.goofys",
+    # Folders that a virtual machine shares with its host, or with other machines.
+    "virtiofs", "vboxsf", "vmhgfs", "fuse.vmhgfs-fuse",
 })
 
 

@@ -227,7 +227,7 @@ def _bodies(connection: sa.Connection, kind: str) -> Iterator[tuple[int, dict[st
 def _raw(*columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
     """Columns exactly as stored: no check or conversion that could fail on what stands there."""
     plain = [sa.type_coerce(column, sa.types.NullType()).label(column.name) for column in columns]
-    return sa.select(*plain)
+    return sa.select().add_columns(*plain)
 
 
 def _rows(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Iterator[Raw]:
