@@ -21,6 +21,7 @@ from privet.govern.policy import adopt_organisation
 from privet.govern.report import Organisation, receipt_page, report
 from tests.browser.chromium import chromium
 from tests.browser.test_page import INKS, OVERFLOW, contrast
+from tests.golden.receipts_tampered import Case, cases
 from tests.unit.govern.ledgers import copied, plain, rich
 from tests.unit.govern.recorded import ORGANISATION, record
 from tests.unit.govern.test_ledger_receipt import changed, paths
@@ -179,6 +180,33 @@ def test_every_changed_field_is_refused(opened: Any, receipt: Receipt, before: s
     assert "the curator is trusted" in found.page.locator("article").nth(0).inner_text()
     for number in range(1, len(bad) + 1):
         assert "curator" not in found.page.locator("article").nth(number).inner_text()
+
+
+def shown(found: Window, case: Case) -> tuple[tuple[str, ...], int]:
+    """Verdicts on the files of a case, and how many pairs of them are called a fork."""
+    verdicts = found.choose(*case.files)
+    together = found.page.locator("article > .kicker", has_text="All of these together").count()
+    assert verdicts[:together] == ["refused"] * together
+    return tuple(verdicts[together:]), together
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("before", ["", NO_SUBTLE])
+def test_the_page_judges_the_table_as_the_command_does(opened: Any, before: str) -> None:
+    """The other runner is `tests/unit/cli/test_cli_receipts.py`."""
+    found = opened(receipt_page(), before=before)
+    # Those that are refused by themselves cannot contradict others, and go together.
+    bad = [case for case in cases() if case.verdicts == ("refused",)]
+    together, forks = shown(found, Case("bad", tuple(case.files[0] for case in bad), ()))
+    assert forks == 0 and len(together) == len(bad) > 200
+    taken = zip(bad, together, strict=True)
+    assert [case.name for case, verdict in taken if verdict != "refused"] == []
+    wrong = []
+    for case in cases():
+        if case.verdicts != ("refused",) and shown(found, case) != (case.verdicts, case.forks):
+            wrong.append(case.name)
+    assert wrong == []
+    assert found.complaints == []
 
 
 def test_more_ways_to_forge_are_refused(opened: Any, receipt: Receipt) -> None:
@@ -340,12 +368,24 @@ def test_every_receipt_of_every_head_holds(opened: Any, tmp_path: Path) -> None:
     assert found.complaints == []
 
 
-def test_redacted_entries_hold_without_content(opened: Any, tmp_path: Path) -> None:
-    receipt = rich(tmp_path / "l.db").receipt(3)
-    assert receipt.entry.redacted
-    found = opened(receipt_page(receipt))
-    assert found.verdicts() == ["holds"]
-    assert "The entry was redacted" in found.text()
+def test_what_is_not_in_a_receipt_is_not_called_holding(opened: Any, tmp_path: Path) -> None:
+    ledger = rich(tmp_path / "l.db")
+    known, early, other = ledger.receipt(3), ledger.receipt(3, size=4), ledger.receipt(2)
+    assert known.entry.redacted and known.removal and not early.removal
+    taken = replace(other, entry=replace(other.entry, salt=None, text=None))
+    found = opened(receipt_page(known, early, taken))
+    assert found.verdicts() == ["redacted", "withheld", "withheld"]
+    assert found.claims() == ["none"] * 3
+    for number in range(3):
+        article = found.page.locator("article").nth(number)
+        text = article.evaluate("node => node.textContent")
+        assert "What it said is not in this receipt" in text
+        assert article.locator(".outcome .good").count() == 0
+        for word in ("with this content", "holds", "content is what"):
+            assert word not in text
+        assert ("says that it was redacted. Its reason: the person asked." in text) == (not number)
+        assert ("is not shown" in text) == bool(number)
+    assert found.complaints == []
 
 
 def test_another_ledger_and_another_key_are_refused(opened: Any, receipt: Receipt) -> None:
@@ -384,11 +424,11 @@ def test_files_can_be_dropped(opened: Any, receipt: Receipt) -> None:
           document.body.dispatchEvent(
             new DragEvent("drop", {dataTransfer: data, bubbles: true, cancelable: true}));
         }""",
-        json.dumps([receipt.to_json()] * 2),
+        json.dumps(receipt.to_json()),
     )
-    found.until("document.querySelectorAll('article').length === 2")
-    assert found.verdicts() == ["holds", "holds"]
-    assert "dropped.json, number 2" in found.text()
+    found.until("document.querySelectorAll('article').length === 1")
+    assert found.verdicts() == ["holds"]
+    assert "dropped.json" in found.text()
 
 
 def test_two_histories_of_one_ledger_are_refused(opened: Any, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
@@ -10,7 +9,7 @@ from click.core import ParameterSource
 
 from privet.cli.ledgers import existing_ledger, ledger_option, read_receipt, written_ledger
 from privet.cli.options import output_options
-from privet.errors import InvalidInput, Refused
+from privet.errors import InvalidInput
 
 
 @click.group("report", invoke_without_command=True,
@@ -203,44 +202,29 @@ def verify_receipt(
 
     The private releases that an entry names are added up again. Its claim holds, does not hold,
     or cannot be recomputed, which is said with the reason and is no failure. Ends with exit code
-    0 only if no receipt and no claim fails. A receipt shows that a key signed a ledger with this
-    entry; whose key and ledger it is has to be known from elsewhere (--ledger-id, --key-id).
+    0 only if every receipt holds with its content and no claim fails; with 2 if one fails, or two
+    contradict each other; with 3 if none fails, but what an entry said is not in its receipt. A
+    receipt shows that a key signed a ledger with this entry; whose key and ledger it is has to be
+    known from elsewhere (--ledger-id, --key-id).
 
     \b
     Example:
       privet verify-receipt receipt.json --html receipt.html
     """
-    from dataclasses import asdict
-
-    from privet.cli.console import print_json, say
     from privet.cli.files import writable, write_text
-    from privet.cli.recomputed import FAILS, checked_claim
-    from privet.govern.ledger import check
+    from privet.cli.receipts import WITHHELD, examined, told
     from privet.govern.report import receipt_page
 
     file = None if html_file is None else writable(html_file, option="--html")
+    ledger, key = (None if text is None else text.strip().lower() for text in (ledger_id, key_id))
     read = [(name, read_receipt(name)) for name in receipts]
-    found = [(name, item, check(item, ledger=ledger_id, key=key_id)) for name, item in read]
+    found = examined(read, ledger=ledger, key=key)
     if file is not None:
-        write_text(file, receipt_page(*(item for _, item in read), ledger=ledger_id, key=key_id))
-    claims = {name: checked_claim(item, [other for _, other, wrong in found if not wrong])
-              for name, item, wrong in found if not wrong}
-    if as_json:
-        print_json({"receipts": [
-            {"file": name, "entry": item.entry.seq, "kind": item.entry.kind, "holds": not wrong,
-             "problems": wrong, "ledger": item.head.ledger, "key": item.head.key,
-             "claim": None if (claim := claims.get(name)) is None else asdict(claim)}
-            for name, item, wrong in found]})
-    for name, item, wrong in found:
-        if wrong:
-            raise Refused(f"the receipt {name} does not hold: {'; '.join(wrong)}")
-        claim = claims[name]
-        if not as_json:
-            say(f"{name} holds: entry {item.entry.seq} ({item.entry.kind}, {item.entry.time}) of "
-                f"ledger {item.head.ledger}, signed by key {item.head.key}.")
-            say(f"{name}: the entry claims nothing." if claim is None else f"{name}: {claim}.")
-            say(json.dumps(item.entry.payload, indent=2, ensure_ascii=False))
-        if claim is not None and claim.answer == FAILS:
-            raise Refused(f"{name} is signed, and {claim}")
+        write_text(file, receipt_page(*(item for _, item in read), ledger=ledger, key=key))
+    told(found, as_json=as_json)
     if file is not None and not as_json:
+        from privet.cli.console import say
+
         say(f"Page: {file}")
+    if any(item.verdict != "holds" for item in found.receipts):
+        raise SystemExit(WITHHELD)

@@ -1,6 +1,7 @@
 """How a failure is told: one message on stderr, an exit code, and no traceback unless asked.
 
-Exit codes: 1 for a bug of ours, 2 for what cannot be done as asked, 130 when interrupted.
+Exit codes: 1 for a bug of ours, 2 for what cannot be done as asked, 3 for a receipt that shows
+less than one with content would (`receipts.WITHHELD`), 130 when interrupted.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from privet.cli.options import output_options
 from privet.errors import InvalidInput, Refused
 
 if TYPE_CHECKING:
-    from privet.govern.ledger import Entry, Ledger
+    from privet.govern.ledger import Entry, Ledger, Receipt
 
 
 @click.group("ledger", short_help="Read, verify, export and witness the record of every use.")
@@ -217,7 +217,7 @@ def cosign(file: str, out: str | None, where: str | None, as_json: bool) -> None
 
     record = read_record(file, "privet ledger receipt --out receipt.json")
     if "head" in record:
-        facts = _witness(existing_ledger(where), record, out)
+        facts = _witness(existing_ledger(where), read_receipt(file), out)
     else:
         from privet.govern.ledger import Cosignature
 
@@ -242,15 +242,15 @@ def _beside(ledger: Ledger) -> tuple[list[str] | None, str | None]:
         return None, error.problem
 
 
-def _witness(ledger: Any, record: dict[str, Any], out: str | None) -> dict[str, Any]:
+def _witness(ledger: Ledger, receipt: Receipt, out: str | None) -> dict[str, Any]:
     from privet.cli.files import writable, write_text
-    from privet.govern.ledger import Receipt, check
+    from privet.govern.ledger import check
     from privet.govern.ledger import cosign as sign
 
     if out is None:
         raise InvalidInput("the signature has no place to go", bound="--out FILE",
                            remedy="--out for-them.json")
-    file, receipt = writable(out), Receipt.from_json(record)
+    file = writable(out)
     wrong = check(receipt)
     if wrong:
         raise Refused("the receipt does not hold: " + "; ".join(wrong))

@@ -154,7 +154,16 @@ def read_receipt(file: str) -> Receipt:
     """
     from privet.govern.ledger import Receipt
 
-    return Receipt.from_json(read_record(file, "privet ledger receipt --out receipt.json"))
+    remedy = "privet ledger receipt --out receipt.json"
+    try:
+        with open(file, "rb") as opened:
+            return Receipt.from_json(opened.read())
+    except OSError as error:
+        raise InvalidInput(f"the file cannot be read ({error.strerror})", value=file,
+                           bound="a JSON file", remedy=remedy) from None
+    except InvalidInput as error:
+        raise InvalidInput(f"{file} is no receipt: {error.problem}", value=error.value,
+                           bound=error.bound, remedy=remedy) from None
 
 
 def read_record(file: str | Path, remedy: str) -> dict[str, Any]:

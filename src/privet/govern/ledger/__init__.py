@@ -16,7 +16,15 @@ from privet.govern.ledger.custody import (
 )
 from privet.govern.ledger.keys import SigningKey
 from privet.govern.ledger.ledger import Ledger
-from privet.govern.ledger.receipt import Cosignature, Receipt, check, cosign, extends
+from privet.govern.ledger.receipt import (
+    Cosignature,
+    Receipt,
+    check,
+    contradictions,
+    cosign,
+    extends,
+    verdict,
+)
 from privet.govern.ledger.records import Entry, Head
 from privet.govern.ledger.statements import Replacement, Signature, Statement
 from privet.govern.ledger.verify import Verdict, verify
@@ -38,6 +46,7 @@ __all__ = [
     "Verdict",
     "canonical",
     "check",
+    "contradictions",
     "cosign",
     "extends",
     "held_keys",
@@ -46,5 +55,6 @@ __all__ = [
     "replace_key",
     "replacement_statement",
     "rotate_key",
+    "verdict",
     "verify",
 ]

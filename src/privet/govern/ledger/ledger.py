@@ -27,8 +27,9 @@ from privet.govern.ledger.reading import (
     load_keys,
     node_reader,
     page,
+    removal_of,
 )
-from privet.govern.ledger.receipt import Cosignature, Receipt
+from privet.govern.ledger.receipt import Cosignature, Receipt, Removal
 from privet.govern.ledger.records import RESERVED, Entry, Head, utc_now
 from privet.govern.ledger.store import Conflict, Store
 from privet.govern.ledger.succession import COSIGNED, REDACTED, Keys
@@ -268,7 +269,8 @@ class Ledger:
     def receipt(self, seq: int | None = None, *, size: int | None = None) -> Receipt:
         """A receipt of an entry (the newest one) under the head of a size (the newest one).
 
-        Cosignatures are those on that very head.
+        Cosignatures are those on that very head. Of a redacted entry, the entry that says so
+        comes along, if it stands under that head.
 
         Raises:
             InvalidInput: there is no such entry or head.
@@ -276,13 +278,20 @@ class Ledger:
         with self.reading() as connection:
             head = existing_head(connection, self._identity, size)
             entry = existing(connection, head.size if seq is None else whole(seq=seq))
-            proof = merkle.inclusion(node_reader(connection), entry.seq - 1, head.size)
+            node = node_reader(connection)
+            proof = merkle.inclusion(node, entry.seq - 1, head.size)
             witnesses = tuple(cosignatures_of(connection, head.size))
+            by = removal_of(connection, entry, head.size) if entry.redacted else None
+            removed = None if by is None else Removal(
+                entry=replace(by, signature=b""),
+                proof=tuple(merkle.inclusion(node, by.seq - 1, head.size)),
+            )
         return Receipt(
             entry=replace(entry, signature=b""),
             head=head,
             proof=tuple(proof),
             cosignatures=witnesses,
+            removal=removed,
         )
 
     def consistency(self, old: int, new: int | None = None) -> list[bytes]:

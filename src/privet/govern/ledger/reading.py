@@ -12,7 +12,7 @@ from privet.govern.ledger import merkle
 from privet.govern.ledger.canonical import DIGEST_BYTES
 from privet.govern.ledger.receipt import Cosignature
 from privet.govern.ledger.records import Entry, Head
-from privet.govern.ledger.succession import KEY_KINDS, Keys, Place, follow
+from privet.govern.ledger.succession import KEY_KINDS, REDACTED, Keys, Place, follow
 from privet.govern.ledger.tables import COLUMNS, COSIGNATURES, ENTRIES, WITH_PAYLOAD
 
 PAGE = 500
@@ -142,3 +142,14 @@ def cosignatures_of(connection: sa.Connection, size: int) -> Iterator[Cosignatur
     )
     for seq in connection.execute(query).scalars().all():
         yield Cosignature.from_json(existing(connection, seq).payload or {})
+
+
+def removal_of(connection: sa.Connection, entry: Entry, size: int) -> Entry | None:
+    """The entry that redacted this one, among the first `size`; None if there is none."""
+    query = (
+        _ENTRY.where(ENTRIES.c.kind == REDACTED)
+        .where(ENTRIES.c.seq > entry.seq, ENTRIES.c.seq <= size)
+        .order_by(ENTRIES.c.seq)
+    )
+    found = (entry_of(row) for row in connection.execute(query))
+    return next((each for each in found if (each.payload or {}).get("entry") == entry.seq), None)

@@ -1,117 +1,4 @@
-// Reading a receipt and checking it: the same rules as `privet.govern.ledger.check`.
-
-class Malformed extends Error {}
-
-// JSON with numbers kept as they were written (class Raw) and objects as maps, so that what is
-// shown is what was hashed. Refuses repeated keys, which readers may take in two ways.
-class Raw {
-  constructor(text) { this.text = text; }
-}
-
-function parsed(text) {
-  let at = 0;
-  const fail = () => { throw new Malformed("it is not JSON"); };
-  const skip = () => { while (at < text.length && " \t\r\n".includes(text[at])) at++; };
-  const take = (char) => { skip(); if (text[at] !== char) fail(); at++; };
-  const next = (char) => { skip(); return text[at] === char ? (at++, true) : false; };
-  const string = () => {
-    take('"');
-    const start = at - 1;
-    while (at < text.length && text[at] !== '"') at += text[at] === "\\" ? 2 : 1;
-    if (at++ >= text.length) fail();
-    let value;
-    try { value = JSON.parse(text.slice(start, at)); } catch { fail(); }
-    if (/\p{Surrogate}/u.test(value)) fail(); // half a pair: it has no UTF-8
-    return value;
-  };
-  const value = (depth) => {
-    if (depth > 80) fail();
-    skip();
-    if (text[at] === '"') return string();
-    if (next("{")) {
-      const out = new Map();
-      if (next("}")) return out;
-      do {
-        skip();
-        const key = string();
-        if (out.has(key)) throw new Malformed("a key is repeated");
-        take(":");
-        out.set(key, value(depth + 1));
-      } while (next(","));
-      take("}");
-      return out;
-    }
-    if (next("[")) {
-      const out = [];
-      if (next("]")) return out;
-      do out.push(value(depth + 1)); while (next(","));
-      take("]");
-      return out;
-    }
-    const word = /(?:true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)/y;
-    word.lastIndex = at;
-    const found = word.exec(text);
-    if (!found) fail();
-    at += found[0].length;
-    const known = { true: true, false: false, null: null };
-    return found[0] in known ? known[found[0]] : new Raw(found[0]);
-  };
-  const out = value(0);
-  skip();
-  if (at < text.length) fail();
-  return out;
-}
-
-const ENTRY = ["seq", "time", "kind", "key", "prev", "commitment", "chain", "salt", "text"];
-const HEAD = ["ledger", "size", "root", "chain", "time", "public", "signature"];
-const SIZES = { prev: 32, commitment: 32, chain: 32, salt: 32, root: 32, public: 32, signature: 64 };
-
-function exactly(record, names, what) {
-  if (!(record instanceof Map)) throw new Malformed(`${what} is missing`);
-  if (record.size !== names.length || !names.every((name) => record.has(name))) {
-    throw new Malformed(`${what} has missing or unknown fields`);
-  }
-}
-
-function hashOf(text, length, what) {
-  if (typeof text !== "string" || text.length !== 2 * length || !/^[0-9a-f]*$/.test(text)) {
-    throw new Malformed(`${what} is not ${length} bytes in hex`);
-  }
-  return fromHex(text);
-}
-
-function fieldsOf(record, names, what) {
-  exactly(record, names, what);
-  const out = {};
-  for (const name of names) {
-    const value = record.get(name);
-    if (names === ENTRY && (name === "salt" || name === "text") && value === null) out[name] = null;
-    else if (name in SIZES) out[name] = hashOf(value, SIZES[name], `${what}: ${name}`);
-    else if (name === "seq" || name === "size") {
-      const good = value instanceof Raw && /^[1-9][0-9]{0,18}$/.test(value.text);
-      out[name] = good ? BigInt(value.text) : 0n;
-      if (out[name] < 1n || out[name] >= 1n << 62n) throw new Malformed(`${what}: ${name} is no number`);
-    } else if (typeof value === "string") out[name] = value;
-    else throw new Malformed(`${what}: ${name} is not text`);
-  }
-  return out;
-}
-
-function receiptOf(record) {
-  exactly(record, ["format", "entry", "head", "proof", "cosignatures"], "the receipt");
-  if (record.get("format") !== "privet ledger receipt 1") {
-    throw new Malformed("it is not a receipt of this release");
-  }
-  const [proof, others] = [record.get("proof"), record.get("cosignatures")];
-  if (!Array.isArray(proof) || proof.length > 64) throw new Malformed("the proof is malformed");
-  if (!Array.isArray(others)) throw new Malformed("the cosignatures are malformed");
-  return {
-    entry: fieldsOf(record.get("entry"), ENTRY, "the entry"),
-    head: fieldsOf(record.get("head"), HEAD, "the head"),
-    proof: proof.map((item) => hashOf(item, 32, "the proof")),
-    cosignatures: others.map((item) => fieldsOf(item, HEAD, "a cosignature")),
-  };
-}
+// Checking a receipt: the same rules as `privet.govern.ledger.check`.
 
 // Domain and parts, each after its length in 4 bytes; numbers are 8 bytes, big-endian.
 function framed(domain, ...parts) {
@@ -160,28 +47,53 @@ const timeOf = (text) => (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/.test(text)
   ? `${text.slice(0, 10)} ${text.slice(11, 19)} UTC` : text);
 const short = (text) => `${text.slice(0, 8)}…${text.slice(-4)}`;
 
-// What was checked, each with its outcome in plain words.
-function checksOf(receipt, expected) {
-  const { entry, head } = receipt;
-  const out = [];
-  const test = (good, yes, no) => out.push({ good, text: good ? yes : no });
-  if (entry.text === null && entry.salt === null) {
-    test(true, "The entry was redacted: what it said is gone, and its commitment remains.");
-  } else {
+// Whether an entry says that another, which has no content, was redacted.
+function removes(removal, entry) {
+  const body = removal.text === null ? null : bodyOf(removal);
+  const number = body && body.get("entry");
+  return body !== null && entry.text === null && !entry.kind.startsWith("ledger.")
+    && removal.kind === "ledger.redacted" && removal.seq > entry.seq
+    && number instanceof Raw && number.text === String(entry.seq)
+    && body.get("kind") === entry.kind && body.get("time") === entry.time
+    && body.get("commitment") === hexOf(entry.commitment);
+}
+
+// The content of an entry, its fields, and its place under a head.
+function checkPlace(test, { entry, proof }, head) {
+  if (entry.text !== null || entry.salt !== null) {
     const opens = entry.text !== null && entry.salt !== null && same(sha256(opening(entry)), entry.commitment);
     test(opens, "The content is what the entry committed to.",
       "The content, or its salt, is not what the entry committed to.");
+    if (opens) {
+      test(bodyOf(entry) !== null, "The content can be read in one way only.",
+        "The content is not as privet writes it: readers may take it in two ways.");
+    }
   }
   const chain = chainOf(entry, head.ledger);
   test(same(chain, entry.chain), "Number, time, kind, key and predecessor are those that were written.",
     "A field of the entry was changed: number, time, kind, key or predecessor.");
   const leaf = sha256(joined(Uint8Array.of(0), chain));
-  test(included(leaf, entry.seq - 1n, head.size, receipt.proof, head.root),
+  test(included(leaf, entry.seq - 1n, head.size, proof, head.root),
     `It stands at number ${entry.seq} of the ${head.size} entries under the signed root.`,
     "It does not stand in the ledger that was signed: the proof of inclusion fails.");
   if (entry.seq === head.size) {
     test(same(entry.chain, head.chain), "It is the last entry that was signed.",
       "The signed head names another last entry.");
+  }
+}
+
+// What was checked, each with its outcome in plain words.
+function checksOf(receipt, expected) {
+  const { entry, head, removal } = receipt;
+  const out = [];
+  const test = (good, yes, no) => out.push({ good, text: good ? yes : no });
+  checkPlace(test, receipt, head);
+  if (removal) {
+    const own = [];
+    checkPlace((good) => own.push(good), removal, head);
+    test(own.every(Boolean) && removes(removal.entry, entry),
+      `Entry ${removal.entry.seq} stands under the same root, and says that entry ${entry.seq} was redacted.`,
+      "The redaction that it carries is not one of this entry.");
   }
   test(signedBy(head.public, head.signature, headStatement(head)),
     `Key ${keyId(head.public)} signed this state of the ledger at ${timeOf(head.time)}.`,
@@ -205,26 +117,39 @@ function checksOf(receipt, expected) {
   return out;
 }
 
+// "holds", "redacted", "withheld" or "refused": `privet.govern.ledger.verdict`.
+function verdictOf({ entry, removal }, checks) {
+  if (!checks.every((item) => item.good)) return "refused";
+  if (entry.text !== null) return "holds";
+  return removal ? "redacted" : "withheld";
+}
+
+// What a receipt shows of each place in its ledger.
+function seen({ entry, head, removal }) {
+  const entries = removal ? [entry, removal.entry] : [entry];
+  const chains = [...entries.map(({ seq, chain }) => [seq, chain]), [head.size, head.chain]];
+  const all = chains.map(([seq, chain]) => [`chain ${seq} ${head.ledger}`, hexOf(chain)]);
+  return new Map([...all, [`root ${head.size} ${head.ledger}`, hexOf(head.root)]]);
+}
+
 // Pairs of receipts that hold, but cannot both be of one history.
 function contradictions(receipts) {
-  const out = [];
-  receipts.forEach((one, i) => receipts.slice(0, i).forEach((other) => {
-    if (one.head.ledger !== other.head.ledger) return;
-    const heads = one.head.size === other.head.size && !same(one.head.root, other.head.root);
-    const entries = one.entry.seq === other.entry.seq && !same(one.entry.chain, other.entry.chain);
-    if (heads || entries) out.push([other.entry.seq, one.entry.seq]);
-  }));
-  return out;
+  const shows = receipts.map(seen);
+  const differ = (one, other) => [...one].some(([place, value]) => (other.get(place) ?? value) !== value);
+  return receipts.flatMap((one, i) => receipts.slice(i + 1)
+    .filter((_, j) => differ(shows[i], shows[i + 1 + j]))
+    .map((other) => [one.entry.seq, other.entry.seq]));
 }
 
 // The same hash and signatures by the browser's own code: "agrees", "disagrees", or "absent".
 async function secondOpinion(receipt) {
   const subtle = globalThis.crypto && globalThis.crypto.subtle;
   if (!subtle) return "absent";
-  const { entry, head } = receipt;
-  if (entry.text !== null && entry.salt !== null) {
-    const own = new Uint8Array(await subtle.digest("SHA-256", opening(entry)));
-    if (!same(own, sha256(opening(entry)))) return "disagrees";
+  const { entry, head, removal } = receipt;
+  for (const each of removal ? [entry, removal.entry] : [entry]) {
+    if (each.text === null || each.salt === null) continue;
+    const own = new Uint8Array(await subtle.digest("SHA-256", opening(each)));
+    if (!same(own, sha256(opening(each)))) return "disagrees";
   }
   const claims = [[head, headStatement(head)]];
   for (const item of receipt.cosignatures) claims.push([item, witnessStatement(item)]);

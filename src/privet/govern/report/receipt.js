@@ -144,9 +144,22 @@ const line = (css, badge, ...rest) => [
   node("p", {}, node("span", { class: `verdict ${css}` }, badge)), node("div", {}, rest.map((text) => node("p", {}, text))),
 ];
 
+const OUTCOMES = {
+  holds: () => line("good", "✓ Receipt holds", "The entry stood in a signed ledger, with this content."),
+  withheld: () => line("open", "? Without content", "An entry stood here in a signed ledger. "
+    + "What it said is not in this receipt, and nothing was checked about it.",
+  "Whether it was redacted, or taken out of the receipt, is not shown."),
+  redacted: ({ removal }) => line("open", "? Without content", "An entry stood here in a signed "
+    + "ledger. What it said is not in this receipt, and nothing was checked about it.",
+  `Entry ${removal.entry.seq}, of ${timeOf(removal.entry.time)}, says that it was redacted. `
+    + `Its reason: ${plain(bodyOf(removal.entry).get("reason") ?? "none is given")}.`),
+  refused: () => line("bad", "✗ Refused", "What it says is not shown, because nothing vouches for it."),
+};
+
 function article(name, receipt, checks, opinion, body) {
   const { entry, head } = receipt;
-  const good = checks.every((item) => item.good);
+  const verdict = verdictOf(receipt, checks);
+  const good = verdict !== "refused";
   const claim = good ? claimOf(body) : null;
   const list = [
     node("ul", { class: "checks" }, checks.map((item) =>
@@ -155,12 +168,11 @@ function article(name, receipt, checks, opinion, body) {
         node("span", {}, `${item.good ? "" : "Failed: "}${item.text}`)))),
     node("p", { class: "quiet" }, opinion),
   ];
-  const out = node("article", { "data-verdict": good ? "holds" : "refused", "data-claim": claim ? "pending" : "none" },
+  const out = node("article", { "data-verdict": verdict, "data-claim": claim ? "pending" : "none" },
     node("p", { class: "kicker" }, name),
     node("h2", {}, good ? `Entry ${entry.seq}: ${entry.kind}` : "Do not rely on this receipt"),
     node("div", { class: "outcome" },
-      good ? line("good", "✓ Receipt holds", "The entry stood in a signed ledger, with this content.")
-        : line("bad", "✗ Refused", "What it says is not shown, because nothing vouches for it."),
+      OUTCOMES[verdict](receipt),
       claim ? line("open", "… Claim", "It is being recomputed.") : []));
   if (!good) {
     out.append(...list);
@@ -255,7 +267,7 @@ async function examined(name, record, expected) {
       checks.push({ good: false, text: "The browser's own code finds otherwise." });
     }
     const good = checks.every((item) => item.good);
-    const body = good && receipt.entry.text !== null ? get(parsed(receipt.entry.text), "body") : null;
+    const body = good && receipt.entry.text !== null ? bodyOf(receipt.entry) : null;
     const about = article(name, receipt, checks, OPINIONS[opinion] ?? "", body);
     return [about, good ? { ...receipt, body } : null];
   } catch (error) {
@@ -264,13 +276,24 @@ async function examined(name, record, expected) {
   }
 }
 
-function recordsOf(name, text) {
+// Names and records: of the page's own list, or of a file, which holds one receipt.
+function recordsOf(name, text, own = false) {
   try {
     const found = parsed(text);
-    const all = Array.isArray(found) ? found : [found];
-    return all.map((record, i) => [all.length > 1 ? `${name}, number ${i + 1}` : name, record]);
+    if (!own) return [[name, found]];
+    return found.map((record, i) => [found.length > 1 ? `${name}, number ${i + 1}` : name, record]);
   } catch (error) {
-    if (error instanceof Malformed) return [[name, error.message]];
+    if (error instanceof Malformed) return [[name, error]];
+    throw error;
+  }
+}
+
+// The text of a file in UTF-8, as it is: nothing is dropped or replaced.
+async function textOf(file) {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await file.arrayBuffer());
+  } catch (error) {
+    if (error instanceof TypeError) return "";
     throw error;
   }
 }
@@ -311,8 +334,8 @@ async function show() {
   if (!selfTest()) found.push(refusal("This page", "its arithmetic fails its own test in this browser"));
   else {
     for (const [name, record] of records) {
-      const [about, receipt] = typeof record === "string"
-        ? [refusal(name, record), null] : await examined(name, record, expected);
+      const [about, receipt] = record instanceof Malformed
+        ? [refusal(name, record.message), null] : await examined(name, record, expected);
       found.push(about);
       if (receipt) held.push([about, receipt]);
     }
@@ -330,8 +353,8 @@ async function show() {
 async function take(files) {
   const found = [];
   for (const file of files) {
-    if (file.size > 1 << 23) found.push([file.name, "it is larger than any receipt"]);
-    else found.push(...recordsOf(file.name, await file.text()));
+    if (file.size > 1 << 23) found.push([file.name, new Malformed("it is larger than any receipt")]);
+    else found.push(...recordsOf(file.name, await textOf(file)));
   }
   records = found;
   await show();
@@ -349,5 +372,5 @@ document.addEventListener("drop", (event) => {
   document.body.classList.remove("over");
   if (event.dataTransfer.files.length) take([...event.dataTransfer.files]);
 });
-records = recordsOf("Came with this page", document.getElementById("receipts").textContent);
+records = recordsOf("Came with this page", document.getElementById("receipts").textContent, true);
 show();

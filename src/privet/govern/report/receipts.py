@@ -10,6 +10,7 @@ from privet.govern.report import look
 
 SCRIPTS = (
     "hashes.js",
+    "reading.js",
     "checks.js",
     "gaussian.js",
     "sampled.js",
@@ -29,8 +30,8 @@ def receipt_page(*receipts: Receipt, ledger: str | None = None, key: str | None 
 
     Formal guarantees:
         - The page accepts a receipt only if `privet.govern.ledger.check` finds nothing wrong
-          with it, under the same assumptions; `tests/browser/test_receipt_page.py` changes
-          every field of one.
+          with it, under the same assumptions, and gives the same verdict as
+          `privet.govern.ledger.verdict`; `tests/golden/receipts_tampered.py` holds the cases.
         - What is hashed is what is shown: the content is read from the bytes that the
           commitment opens to, and a receipt that fails shows no content.
         - The claim of an entry is called holding only if its epsilon is at least what this page
