@@ -1,17 +1,21 @@
 """Connections to the database of a ledger, and its errors in plain words.
 
 SQLite: write-ahead log, synchronous FULL (a commit that returned survives a loss of power),
-writers queue at BEGIN IMMEDIATE. PostgreSQL: writers queue at a table lock and run under
+writers queue at BEGIN IMMEDIATE. Where nothing may be written, a file is read as it stands
+(`_opening`). PostgreSQL: writers queue at a table lock and run under
 SERIALIZABLE, readers under REPEATABLE READ.
 """
 
 from __future__ import annotations
 
 import os
+import shlex
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -40,11 +44,31 @@ class Store:
         Raises:
             Unavailable, InvalidInput: the database cannot be read.
         """
-        level = {} if self.sqlite else {
-            "isolation_level": "REPEATABLE READ", "postgresql_readonly": True
-        }
+        if self.address.path is not None:
+            with self._unchanged(self.address.path), self._connected({}) as connection:
+                yield connection
+            return
+        level = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         with self._connected(level) as connection:
             yield connection
+
+    @contextmanager
+    def _unchanged(self, path: Path) -> Iterator[None]:
+        """Refuse what was read of a file that is taken to be immutable, and was not.
+
+        Such a connection takes no locks and keeps what it has read, so it serves one reading.
+        """
+        if _opening(path) != _IMMUTABLE:
+            yield
+            return
+        self._engine.dispose()
+        before = _stamp(path)
+        try:
+            yield
+        finally:
+            self._engine.dispose()
+            if _stamp(path) != before:
+                raise Unavailable(f"{path} was written while it was read", remedy="run it again")
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
@@ -54,6 +78,10 @@ class Store:
             Unavailable: locked for longer than the timeout, read-only, or the disk is full;
                 nothing was written.
         """
+        path = self.address.path
+        if path is not None and _opening(path) == _IMMUTABLE:
+            # SQLite would say so only at the first write.
+            raise _of_file(path.resolve(), "SQLITE_READONLY", "; nothing was written")
         level = {"begin": "IMMEDIATE"} if self.sqlite else {"isolation_level": "SERIALIZABLE"}
         with self._connected(level) as connection:
             if not self.sqlite:
@@ -146,7 +174,13 @@ def check_version(meta: dict[str, str], shown: str) -> None:
 def _sqlite(path: Path, timeout: float) -> sa.Engine:
     # Built from parts: a file name may hold "?" or "#".
     url = sa.URL.create("sqlite", database=str(path))
-    engine = sa.create_engine(url, connect_args={"timeout": timeout, "check_same_thread": False})
+
+    def connect() -> sqlite3.Connection:
+        how = _opening(path)
+        name = f"file:{quote(str(path))}?{how}" if how else str(path)
+        return sqlite3.connect(name, timeout=timeout, check_same_thread=False, uri=bool(how))
+
+    engine = sa.create_engine(url, creator=connect)
 
     @sa.event.listens_for(engine, "connect")
     def prepare(raw: Any, _: Any) -> None:
@@ -162,6 +196,37 @@ def _sqlite(path: Path, timeout: float) -> sa.Engine:
         connection.exec_driver_sql(f"BEGIN {kind}")
 
     return engine
+
+
+_IMMUTABLE = "mode=ro&immutable=1"
+
+
+def _opening(path: Path) -> str:
+    """How SQLite must open a file: "" as usual, or the parameters of its URI.
+
+    Reading takes a file of shared memory beside the ledger, and locks. On a read-only file
+    system, or in a folder of somebody else, these cannot be made, and are not needed as long as
+    nobody writes: immutable=1 (https://www.sqlite.org/uri.html). Not beside a log with entries
+    in it, which would then not be seen.
+    """
+    real = path.resolve()
+    file, folder = os.access(real, os.W_OK), os.access(real.parent, os.W_OK)
+    if (file and folder) or not os.access(real, os.R_OK):
+        return ""
+    if _logged(real):
+        return "" if file else "mode=ro"
+    return _IMMUTABLE
+
+
+def _logged(path: Path) -> bool:
+    """True if there are entries in a write-ahead log beside the file."""
+    log = path.with_name(path.name + "-wal")
+    return log.exists() and log.stat().st_size > 0
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    facts = path.stat()
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 
 def _server(url: str, timeout: float) -> sa.Engine:
@@ -195,10 +260,15 @@ def translated(address: Address) -> Iterator[None]:
     try:
         yield
     except exc.DBAPIError as error:
-        raise _plain(address.shown, error) from error
+        raise _plain(address, error) from error
 
 
-def _plain(shown: str, error: exc.DBAPIError) -> PrivetError:
+NEEDED = 1 << 20
+"""Bytes that must be free beside a ledger: 32 KiB of shared memory, and a log of some entries."""
+
+
+def _plain(address: Address, error: exc.DBAPIError) -> PrivetError:
+    shown, path = address.shown, address.path
     name = getattr(error.orig, "sqlite_errorname", "")
     state = getattr(error.orig, "sqlstate", None) or ""
     nothing = "; nothing was written"
@@ -210,20 +280,87 @@ def _plain(shown: str, error: exc.DBAPIError) -> PrivetError:
             f"another process holds the ledger {shown}" + nothing,
             remedy="end that process, or run it again",
         )
-    if name.startswith("SQLITE_READONLY") or state == "25006" or state == "42501":
+    if path is not None:
+        return _of_file(path.resolve(), name, nothing)
+    if state == "25006" or state == "42501":
         return Unavailable(
             f"the ledger {shown} is read-only for this user" + nothing,
-            remedy=f"chmod u+w {shown}  # and its folder; or open a copy, to read it",
+            remedy="GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ...",
         )
-    if name.startswith("SQLITE_FULL") or state == "53100":
-        return Unavailable(f"the disk of the ledger {shown} is full" + nothing, remedy="df -h")
-    if name.startswith("SQLITE_IOERR"):
-        return Unavailable(f"the disk of the ledger {shown} fails ({name})" + nothing)
-    if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
-        return InvalidInput(f"{shown} is not a sound SQLite file ({name})",
-                            remedy=f"sqlite3 {shown} 'pragma integrity_check'")
-    if name.startswith("SQLITE_CANTOPEN"):
-        return Unavailable(f"the ledger {shown} cannot be opened by this user")
+    if state == "53100":
+        return Unavailable(f"the disk of the ledger {shown} is full" + nothing,
+                           remedy="df -h  # on the server")
+    if error.statement is None and isinstance(error, exc.OperationalError):
+        return _unreached(address, str(error.orig))
     # The driver's words may hold values of the statement, so only the kind of error is shown.
-    what = name or state or type(error.orig).__name__
-    return Unavailable(f"the database of the ledger {shown} reports an error: {what}" + nothing)
+    what = state or type(error.orig).__name__
+    return Unavailable(f"the database of the ledger {shown} reports an error: {what}" + nothing,
+                       remedy="pg_isready  # and the server's own log, which says more")
+
+
+def _of_file(path: Path, name: str, nothing: str) -> PrivetError:
+    """An error of SQLite, by its name, about a file."""
+    folder = shlex.quote(str(path.parent))
+    unopened = name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN"))
+    if name.startswith("SQLITE_FULL") or (unopened and 0 <= _free(path.parent) < NEEDED):
+        return Unavailable(
+            f"the disk of the ledger {path} is full" + nothing,
+            value=f"{max(0, _free(path.parent))} bytes free in {path.parent}",
+            bound=f"{NEEDED} bytes free, to read it too",
+            remedy=f"df -h {folder}  # then free some",
+        )
+    if name.startswith("SQLITE_READONLY") and not _logged(path):
+        remount = f"mount -o remount,rw {folder}  # or write where the ledger is kept"
+        chmod = f"chmod u+w {shlex.quote(str(path))} {folder}  # as their owner"
+        return Unavailable(
+            f"the ledger {path} is read-only for this user: it can be read" + nothing,
+            remedy=remount if _frozen(path.parent) else chmod,
+        )
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")) and _logged(path):
+        return Unavailable(
+            f"the ledger {path} is read-only for this user, and entries stand in the log beside "
+            "it, which is not read without writing" + nothing,
+            value=f"{path.name}-wal",
+            remedy=f"cp {shlex.quote(str(path))} {shlex.quote(str(path) + '-wal')} COPY/  "
+                   f"# then, to read it: --ledger COPY/{shlex.quote(path.name)}",
+        )
+    if name.startswith("SQLITE_IOERR"):
+        return Unavailable(f"the disk of the ledger {path} fails ({name})" + nothing,
+                           remedy="dmesg  # names the disk, as root; then restore from a backup")
+    if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+        return InvalidInput(f"{path} is not a sound SQLite file ({name})",
+                            remedy=f"sqlite3 {shlex.quote(str(path))} 'pragma integrity_check'")
+    if name.startswith("SQLITE_CANTOPEN"):
+        return Unavailable(f"the ledger {path} cannot be opened by this user",
+                           remedy=f"ls -l {folder}  # whose is it, and who may read it")
+    return Unavailable(f"the ledger {path} reports an error: {name or 'unknown'}" + nothing,
+                       remedy=f"sqlite3 {shlex.quote(str(path))} 'pragma integrity_check'")
+
+
+def _free(folder: Path) -> int:
+    """Bytes that this user may still write in a folder; -1 where the system does not tell."""
+    if not hasattr(os, "statvfs") or not folder.is_dir():
+        return -1
+    facts = os.statvfs(folder)
+    return facts.f_bavail * facts.f_frsize
+
+
+def _frozen(folder: Path) -> bool:
+    """True on a read-only file system."""
+    return hasattr(os, "statvfs") and bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+
+
+def _unreached(address: Address, words: str) -> Unavailable:
+    """The server did not let us in. Its words are not shown, for they may hold the password."""
+    url = sa.make_url(address.url or "")
+    host, port, database = url.host or "localhost", url.port or 5432, url.database or ""
+    server = shlex.join(["-h", host, "-p", str(port)])
+    if "does not exist" in words and "database" in words:
+        return Unavailable(f"the server of the ledger {address.shown} has no such database",
+                           value=database, remedy=f"createdb {server} {shlex.quote(database)}")
+    if "authentication" in words or "password" in words or "role" in words:
+        return Unavailable(f"the server of the ledger {address.shown} does not let this user in",
+                           value=url.username or "",
+                           remedy=f"psql {server} -d {shlex.quote(database)} -W  # tries it")
+    return Unavailable(f"the server of the ledger {address.shown} cannot be reached",
+                       value=f"{host}:{port}", remedy=f"pg_isready {server}")
