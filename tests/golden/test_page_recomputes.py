@@ -21,7 +21,7 @@ from scipy.special import log_ndtr, ndtr
 from privet.claims import DPGuarantee, NoGuarantee, to_json
 from privet.claims.events import Event, Gaussian, PoissonGaussian
 from privet.cli.recomputed import Answer, exceeds, recomputed
-from privet.dp.accounting import _epsilon, epsilon_for
+from privet.dp.accounting import epsilon_for, epsilon_on_grid
 from privet.govern.report import look, receipt_page
 from privet.govern.report.receipts import SCRIPTS
 from tests.browser.chromium import chromium, executable
@@ -253,7 +253,7 @@ def compared(run: Script, cases: list[Case], interval: float) -> None:
     asked = [{"events": plain(e), "delta": d, "relation": r} for e, d, r in cases]
     found = run(COMPOSE, asked)
     for (releases, delta, relation), epsilon in zip(cases, found, strict=True):
-        accountant = _epsilon(releases, delta, relation, interval)
+        accountant = epsilon_on_grid(releases, delta, relation, interval)
         assert epsilon == pytest.approx(accountant, abs=1e-3), (releases, delta, relation)
         # Both are upper bounds; this one lies below the other by the other's grid at most.
         assert epsilon >= accountant * 0.99 - 1e-4

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from privet.claims.events import Gaussian, PoissonGaussian
-from privet.dp import accounting
+from privet.dp.accountant import calibrate
 from privet.dp.accounting import (
     check_budget,
     check_supported,
@@ -88,7 +88,7 @@ def test_noise_beside_other_releases_covers_both():
 
 def test_calibrations_are_computed_once(monkeypatch):
     first = noise_multiplier_for(0.77, 1e-5, count=3, rate=0.3)
-    monkeypatch.setattr(accounting, "_epsilon", None)
+    monkeypatch.setattr(calibrate, "epsilon_on_grid", None)
     assert noise_multiplier_for(0.77, 1e-5, count=3, rate=0.3) == first
 
 

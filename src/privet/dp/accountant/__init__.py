@@ -1,0 +1,1 @@
+"""The parts of `privet.dp.accounting`, which has their public names."""
