@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from privet.errors import InvalidInput, Refused
 from privet.govern.budget import Budget, Registry
 from privet.govern.ledger import Ledger, Signature, SigningKey, rotate_key
 from privet.govern.policy import Policy, adopt, adopt_organisation, adoption, in_force
-from privet.govern.policy.adoption import ORGANISATION, adopted_organisation, organisation_digest
+from privet.govern.policy.adoption import (
+    ORGANISATION,
+    OrganisationAdoption,
+    adopted_organisation,
+    organisation_digest,
+)
 from privet.govern.report import Organisation
 from privet.govern.steward import LedgerSteward
 from tests.unit.govern.policies import (
@@ -305,9 +312,12 @@ def test_an_organisation_file_counts_once_the_ledgers_key_signed_it(ledger):
     assert Organisation.from_ledger(ledger).adopted == entry.seq
     own = ledger.keyring.current(ledger.keys)
     other = FILE.replace("Hospital", "Insurer")
-    forged = {"text": other, "digest": ORGANISATION.digest(other), "signer": own.id}
-    # A signature on another kind of text, and none at all.
-    for signature in (own.sign(b"x" + ORGANISATION.message(other)), b""):
+    forged = {"text": other, "digest": ORGANISATION.digest(other), "signer": own.id,
+              "follows": entry.seq}  # fmt: skip
+    made = OrganisationAdoption(ledger=ledger.identity, follows=entry.seq, text=other)
+    # A signature on another kind of text, one for another place, and none at all.
+    for signature in (own.sign(b"x" + made.message), own.sign(replace(made, follows=0).message),
+                      b""):
         ledger.append("organisation.adopt", forged | {"signature": signature.hex()})
         assert organisation_digest(ledger) == given.digest
     with pytest.raises(Refused, match="differs"):
@@ -324,13 +334,56 @@ def test_the_owners_key_signs_where_the_policy_names_it(ledger):
     for key in (None, thief):
         with pytest.raises(Refused, match="owner's key") as caught:
             adopt_organisation(ledger, FILE, key)
-        assert "--owner-key FILE" in caught.value.remedy
+        assert caught.value.remedy == "privet report adopt organisation.toml --owner-key FILE"
+        assert "None" not in str(caught.value)
     new = FILE.replace("Hospital", "Clinic")
-    own = ledger.keyring.current(ledger.keys)
-    ledger.append("organisation.adopt", {
-        "text": new, "digest": ORGANISATION.digest(new), "signer": own.id,
-        "signature": own.sign(ORGANISATION.message(new)).hex(), "owner_key": thief.id,
-        "owner_signature": thief.sign(ORGANISATION.message(new)).hex()})
+    given = Organisation.parse(new.encode())
+    with pytest.raises(Refused, match="differs") as caught:
+        given.require_adopted(ledger, name="new.toml")
+    assert caught.value.remedy == "privet report adopt new.toml --owner-key FILE"
+    made = OrganisationAdoption(ledger=ledger.identity, follows=before.seq, text=new)
+    for key in (ledger.keyring.current(ledger.keys), thief):
+        ledger.append("organisation.adopt", {
+            "text": new, "digest": ORGANISATION.digest(new), "follows": before.seq,
+            "signer": key.id, "signature": key.sign(made.message).hex()})
     assert adopted_organisation(ledger).seq == before.seq, "the ledger's key alone does not do"
     entry = adopt_organisation(ledger, new, owner)
     assert adopted_organisation(ledger).seq == entry.seq
+    given.require_adopted(ledger)
+
+
+def test_no_old_organisation_file_comes_back_without_its_owner(ledger, tmp_path):
+    owner = SigningKey.generate()
+    policy = f'owner_key = "{owner.public.hex()}"\n' + text_of()
+    adopt(ledger, policy, owner=owner)
+    files = [FILE.replace("Hospital", word) for word in ("Clinic", "Practice", "Institute")]
+    old, middle, last = (adopt_organisation(ledger, file, owner) for file in files)
+    assert [entry.payload["follows"] for entry in (old, middle, last)] == [0, old.seq, middle.seq]
+    for again in (old, middle):
+        for follows in (again.payload["follows"], last.seq):
+            ledger.append("organisation.adopt", again.payload | {"follows": follows})
+            assert adopted_organisation(ledger).seq == last.seq
+    other = Ledger.open(tmp_path / "other.db")
+    adopt(other, policy, owner=owner)
+    other.append("organisation.adopt", old.payload)
+    assert adopted_organisation(other) is None, "it was signed for another ledger"
+    ledger.redact(last.seq, "wrong name")
+    assert adopted_organisation(ledger).text is None
+    ledger.append("organisation.adopt", old.payload)
+    assert adopted_organisation(ledger).text is None
+    assert adopt_organisation(ledger, files[0], owner).payload["follows"] == last.seq
+    assert adopted_organisation(ledger).text == files[0]
+
+
+def test_without_a_named_owner_no_owners_key_is_taken(ledger):
+    owner = SigningKey.generate()
+    with pytest.raises(Refused, match="names no owner's key") as caught:
+        adopt_organisation(ledger, FILE, owner)
+    assert caught.value.remedy == f'owner_key = "{owner.public.hex()}"'
+
+
+def test_behind_a_redacted_first_policy_nobody_can_say_who_signs(ledger):
+    entry = adopt(ledger, text_of())
+    ledger.redact(entry.seq, "gone")
+    with pytest.raises(Refused, match="redacted"):
+        adopt_organisation(ledger, FILE)

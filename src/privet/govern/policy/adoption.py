@@ -6,28 +6,31 @@ Two texts are adopted: the policy, which decides, and the organisation file, whi
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from privet.errors import Refused
+from privet.govern.budget.basis import basis_of
 from privet.govern.ledger.canonical import framed
-from privet.govern.ledger.keys import SigningKey, signed_by
+from privet.govern.ledger.keys import SigningKey
 from privet.govern.ledger.reading import load_keys
 from privet.govern.ledger.records import Entry, key_id
 from privet.govern.ledger.statements import Signature
 from privet.govern.ledger.succession import Keys
-from privet.govern.policy.acts import raw
 from privet.govern.policy.force import (
     ADOPT,
     ADOPTED,
     Adoption,
-    adopted_text,
+    Following,
+    State,
     digest_of,
     in_force,
     lost,
     problem,
     signs,
+    states,
 )
 from privet.govern.policy.parse import normal, parse
 from privet.govern.policy.terms import Content
@@ -36,7 +39,13 @@ if TYPE_CHECKING:
     from privet.govern.ledger.ledger import Ledger
     from privet.govern.ledger.writing import Transaction
 
-ADOPT_ORGANISATION = "privet report adopt organisation.toml"
+ADOPT_ORGANISATION = "privet report adopt"
+
+
+class OrganisationAdoption(Following):
+    """That an organisation file takes the place of the one that reports show."""
+
+    FRAME = b"privet organisation adoption 1"
 
 
 @dataclass(frozen=True)
@@ -45,27 +54,18 @@ class Kind:
 
     Attributes:
         entry: kind of its entries.
-        frame: begins what is signed, so that no signature is good for another kind.
-        what: it in words.
-        remedy: the line that adopts one.
+        frame: begins what its digest is of.
     """
 
     entry: str
     frame: bytes
-    what: str
-    remedy: str
 
     def digest(self, source: str) -> str:
         """SHA-256 of a text, as 64 hex digits."""
-        return hashlib.sha256(self.message(source)).hexdigest()
-
-    def message(self, source: str) -> bytes:
-        """The bytes that are signed."""
-        return framed(self.frame, normal(source))
+        return hashlib.sha256(framed(self.frame, normal(source))).hexdigest()
 
 
-ORGANISATION = Kind("organisation.adopt", b"privet organisation 1", "organisation file",
-                    ADOPT_ORGANISATION)  # fmt: skip
+ORGANISATION = Kind("organisation.adopt", b"privet organisation 1")
 
 
 def adoption(ledger: Ledger, policy_text: str) -> Adoption:
@@ -151,20 +151,51 @@ def adopt_organisation(ledger: Ledger, source: str, owner: SigningKey | None = N
     Args:
         ledger: the ledger of the data's owner.
         source: the file's text, read by `Organisation`.
-        owner: the key of the owner; needed where the adopted policy names one.
+        owner: the key of the owner whom the policy in force names. Where it names none, the
+            ledger's key file signs.
 
     Raises:
-        Refused: the policy names a key of the owner's, and it is another one, or none is given.
+        Refused: it is not signed by whom it must be; the policy is redacted, so that nobody can
+            say who that is.
     """
-    named = _owner_key(ledger)
-    if named is not None and (owner is None or owner.public != named):
-        raise Refused("the adopted policy names the owner's key, which signs the organisation file",
-                      value=None if owner is None else owner.id, bound=f"key {key_id(named)}",
-                      remedy=f"{ADOPT_ORGANISATION} --owner-key FILE")  # fmt: skip
-    signed = {} if owner is None else {
-        "owner_key": owner.id, "owner_signature": owner.sign(ORGANISATION.message(source)).hex()
-    }  # fmt: skip
-    return _adopt(ledger, ORGANISATION, source, signed)
+
+    def work(transaction: Transaction) -> Entry:
+        keys, policy = transaction.tip.keys, in_force(ledger)
+        if policy.lost and policy.owner is None:
+            raise lost(policy)
+        before = adopted_organisation(ledger)
+        made = OrganisationAdoption(ledger=ledger.identity, text=source,
+                                    follows=before.seq if before else 0)
+        if policy.owner is None:
+            if owner is not None:
+                raise Refused("the policy in force names no owner's key",
+                              bound="the owner's public key in the policy",
+                              remedy=f'owner_key = "{owner.public.hex()}"')  # fmt: skip
+            key = ledger.keyring.current(keys)
+        elif owner is None or owner.public != policy.owner:
+            raise Refused(
+                "the adopted policy names the owner's key, which signs the organisation file",
+                value="no key" if owner is None else owner.id,
+                bound=f"key {key_id(policy.owner)}",
+                remedy=organisation_command(ledger, "organisation.toml"),
+            )
+        else:
+            key = owner
+        return transaction.append(ORGANISATION.entry, {
+            "digest": ORGANISATION.digest(source),
+            "text": normal(source),
+            "follows": made.follows,
+            "signer": key.id,
+            "signature": key.sign(made.message).hex(),
+        })  # fmt: skip
+
+    return ledger.atomically(work)
+
+
+def organisation_command(ledger: Ledger, file: str) -> str:
+    """The command that adopts an organisation file, with the key that it takes."""
+    named = in_force(ledger).owner is not None
+    return f"{ADOPT_ORGANISATION} {shlex.quote(file)}" + (" --owner-key FILE" if named else "")
 
 
 @dataclass(frozen=True)
@@ -181,14 +212,23 @@ class Adopted:
 
 
 def adopted_organisation(ledger: Ledger) -> Adopted | None:
-    """The organisation file that was adopted last; None if none was."""
-    for entry in reversed(list(ledger.entries(kind=ORGANISATION.entry))):
+    """The organisation file that counts: the last one that was signed, to follow the one before
+    it, by whom the policy of its time asks for. None if none was.
+    """
+    adoptions = basis_of(ledger).of(ORGANISATION.entry)
+    policies = list(states(ledger)) if adoptions else []
+    found: Adopted | None = None
+    readable = 0  # the last one whose text is known
+    for entry in adoptions:
         if entry.payload is None:
-            return Adopted(entry.seq, None)
-        signed = _holds(ledger, entry, entry.payload, ORGANISATION)
-        if signed and _owner_agreed(ledger, entry, entry.payload):
-            return Adopted(entry.seq, str(entry.payload["text"]))
-    return None
+            found = Adopted(entry.seq, None)
+            continue
+        policy = next((state for seq, state in reversed(policies) if seq < entry.seq), State())
+        if entry.payload.get("follows") in {found.seq if found else 0, readable} and _agreed(
+            ledger, policy, entry, entry.payload
+        ):
+            found, readable = Adopted(entry.seq, str(entry.payload["text"])), entry.seq
+    return found
 
 
 def organisation_digest(ledger: Ledger) -> str | None:
@@ -197,32 +237,17 @@ def organisation_digest(ledger: Ledger) -> str | None:
     return None if found is None or found.text is None else ORGANISATION.digest(found.text)
 
 
-def _holds(ledger: Ledger, entry: Entry, payload: dict[str, Any], kind: Kind) -> bool:
-    """True if the key that the ledger had at an adoption signed its text."""
-    with ledger.reading() as connection:
-        owner = load_keys(connection, ledger.identity, before=entry.seq).current or b""
-    source = payload.get("text")
-    if not isinstance(source, str):
+def _agreed(ledger: Ledger, policy: State, entry: Entry, payload: dict[str, Any]) -> bool:
+    """True if an organisation file is signed by whom the policy of that time asks for."""
+    if policy.lost and policy.owner is None:  # nobody can say whom it named
         return False
-    named = payload.get("signer") == key_id(owner) and payload.get("digest") == kind.digest(source)
-    return named and signed_by(owner, raw(payload.get("signature")), kind.message(source))
-
-
-def _adopt(ledger: Ledger, kind: Kind, source: str, more: dict[str, Any]) -> Entry:
-    """Write the entry that adopts a text, signed by the ledger's key."""
-
-    def work(transaction: Transaction) -> Entry:
-        keys = transaction.tip.keys
-        made = ledger.keyring.current(keys).sign(kind.message(source))
-        return transaction.append(kind.entry, {
-            "digest": kind.digest(source),
-            "text": normal(source),
-            "signer": keys.current_id,
-            "signature": made.hex(),
-            **more,
-        })
-
-    return ledger.atomically(work)
+    with ledger.reading() as connection:
+        own = load_keys(connection, ledger.identity, before=entry.seq).current or b""
+    source = payload.get("text")
+    if not isinstance(source, str) or payload.get("digest") != ORGANISATION.digest(source):
+        return False
+    made = OrganisationAdoption(ledger=ledger.identity, follows=payload["follows"], text=source)
+    return made.signed(policy.owner or own, payload)
 
 
 def _check_people(content: Content, keys: Keys) -> None:
@@ -236,19 +261,3 @@ def _check_people(content: Content, keys: Keys) -> None:
             raise Refused(f"{who} has the ledger's own key, which signs every run",
                           bound="a key of one's own",
                           remedy=f"{line}   # another public key")  # fmt: skip
-
-
-def _owner_key(ledger: Ledger, *, before: int | None = None) -> bytes | None:
-    """The public key of the owner that the policy names which was in force before an entry."""
-    policy = adopted_text(ledger, before=before)
-    return None if policy is None else parse(policy).owner_key
-
-
-def _owner_agreed(ledger: Ledger, entry: Entry, payload: dict[str, Any]) -> bool:
-    """True if the owner signed an organisation file, where the policy of that time asks for it."""
-    try:
-        named = _owner_key(ledger, before=entry.seq)
-    except Refused:  # the policy of that time is redacted: nobody can say whether it was asked for
-        named = None
-    signature = raw(payload.get("owner_signature"))
-    return named is None or signed_by(named, signature, ORGANISATION.message(payload["text"]))

@@ -12,9 +12,10 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from privet.errors import InvalidInput, Refused
+from privet.govern.budget.basis import basis_of
 from privet.govern.ledger.canonical import framed
 from privet.govern.ledger.keys import signed_by
 from privet.govern.ledger.reading import load_keys
@@ -41,18 +42,20 @@ def digest_of(source: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Adoption:
-    """That a text takes the place of the policy in force: what its owner signs.
+class Following:
+    """That a text takes the place of the one that counts: what is signed.
 
-    It names the entry that it follows, so that no old signature brings an old policy back.
+    It names the ledger and the entry that it follows, so that a signature is good for no other
+    ledger, and no old one brings an old text back.
 
     Attributes:
+        FRAME: begins what is signed, so that no signature is good for another kind of text.
         ledger: identity of the ledger.
-        follows: the entry that adopted the policy in force; 0 where there is none.
-        text: the policy.
+        follows: the entry that adopted the text that counts; 0 where there is none.
+        text: the new one.
     """
 
-    KIND = "adopt a policy"
+    FRAME: ClassVar[bytes]
 
     ledger: str
     follows: int
@@ -61,7 +64,19 @@ class Adoption:
     @property
     def message(self) -> bytes:
         """The bytes that are signed."""
-        return framed(_ADOPTION, self.ledger, self.follows, normal(self.text))
+        return framed(self.FRAME, self.ledger, self.follows, normal(self.text))
+
+    def signed(self, key: bytes, payload: dict[str, Any]) -> bool:
+        """True if an entry with this payload holds the signature of a key, and names it."""
+        holds = signed_by(key, raw(payload.get("signature")), self.message)
+        return holds and payload.get("signer") == key_id(key)
+
+
+class Adoption(Following):
+    """That a text takes the place of the policy in force: what its owner signs."""
+
+    KIND = "adopt a policy"
+    FRAME = _ADOPTION
 
     def lines(self) -> list[str]:
         """What it says, for the person who signs."""
@@ -128,7 +143,7 @@ class State:
 def states(ledger: Ledger, *, before: int | None = None) -> Iterator[tuple[int, State]]:
     """What is in force after each adoption, with its entry, oldest first."""
     state = State()
-    for entry in ledger.entries(kind=ADOPTED):
+    for entry in basis_of(ledger).of(ADOPTED):
         if before is not None and entry.seq >= before:
             return
         state = _after(ledger, state, entry)
@@ -199,8 +214,7 @@ def problem(ledger: str, state: State, keys: Keys, payload: dict[str, Any]) -> s
         return f"it was not signed to follow entry {state.follows}"
     statement = Adoption(ledger=ledger, follows=payload["follows"], text=str(text))
     key = signs(state, content, keys)
-    signature = raw(payload.get("signature"))
-    if payload.get("signer") == key_id(key) and signed_by(key, signature, statement.message):
+    if statement.signed(key, payload):
         return None
     if state.owner is None:
         return f"it is not signed by key {key_id(key)}"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import shlex
 import tomllib
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from privet.errors import InvalidInput, Refused
 from privet.govern.policy.adoption import (
     ORGANISATION,
     adopted_organisation,
+    organisation_command,
     organisation_digest,
 )
 from privet.govern.policy.parse import MOST_BYTES
@@ -175,7 +175,7 @@ class Organisation:
         if found != self.digest:
             raise Refused("the organisation file differs from the one that the ledger has adopted",
                           value=self.digest, bound=found or "an adopted organisation file",
-                          remedy=f"privet report adopt {shlex.quote(name)}")  # fmt: skip
+                          remedy=organisation_command(ledger, name))  # fmt: skip
 
     def purpose(self, name: str) -> Purpose | None:
         """The purpose of this name, or None."""
