@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 import click
 
 from privet.cli.ledgers import data_ledger_option
-from privet.cli.options import output_options, table_options
+from privet.cli.options import output_options, purpose_option, table_options
 from privet.errors import DataError, InvalidInput, SchemaError, UndeclaredMissing, UnknownCategory
 
 if TYPE_CHECKING:
     from privet.cli.sources import Source
+    from privet.data import Dataset
+    from privet.govern.steward import LedgerSteward
 
 SHOWN = 20
 """Rows that a table for people shows."""
@@ -36,17 +40,21 @@ Answers = dict[str, list[Any]]
 @click.option("--out", metavar="FILE",
               help="The CSV file to write. It is replaced if it exists. Default: a table on a "
               "terminal, CSV elsewhere.")
+@purpose_option
 @data_ledger_option
 @output_options
 def command(
     model: str, data: str, table: str | None, query: str | None, proba: bool, out: str | None,
-    as_json: bool,
+    purpose: str, as_json: bool,
 ) -> None:
     """Predict with the saved MODEL for the rows of DATA, one line per row and in their order.
 
     MODEL is a file that 'privet train' wrote. The schema in it says how the columns are read.
     The column to predict may be absent. DATA is a CSV or Parquet file, or a database with
     --table or --query.
+
+    Predictions for a registered data set take nothing from its budget: they are for whoever may
+    see its rows. But its policy decides, and the ledger records them.
 
     \b
     Examples:
@@ -57,9 +65,10 @@ def command(
     from privet.cli.sources import Source
 
     file = None if out is None else writable(out, reads=(model, data))
-    answers = _answers(model, Source(data, table=table, query=query), proba)
+    estimator = _loaded(model, proba)
+    scored = _opened(model, estimator, Source(data, table=table, query=query))
     # Nothing is shown, and no file takes its place, before the last row has its answer.
-    with ExitStack() as stack:
+    with _granted(scored, proba, purpose) as done, ExitStack() as stack:
         sinks: list[_Sink] = []
         if file is not None:
             sinks.append(_Csv(stack.enter_context(whole_text(file))))
@@ -69,31 +78,78 @@ def command(
             sinks.append(_Table())
         elif file is None:
             sinks.append(_Csv(stack.enter_context(spooled()), echo=True))
-        for batch in answers:
+        for batch in _answers(scored, proba):
             for sink in sinks:
                 sink.add(batch)
+        done()
         for sink in sinks:
             sink.show()
     if file is not None:
         click.echo(f"Predictions: {file}", err=True)
 
 
-def _answers(model: str, source: Source, proba: bool) -> Iterator[Answers]:
-    """Score the rows in one scan: a query without ORDER BY sends them in another order again."""
+@dataclass(frozen=True)
+class _Scored:
+    """The rows to score, and with what.
+
+    Attributes:
+        model: the model's file.
+        shown: the data as they may be named.
+        keeper: of the ledger that knows the data under their name; None if none does.
+    """
+
+    model: str
+    estimator: Any
+    data: Dataset
+    shown: str
+    keeper: LedgerSteward | None
+
+
+def _opened(model: str, estimator: Any, source: Source) -> _Scored:
     from privet.cli.sources import open_data
+    from privet.estimators.stewardship import stewarded
+
+    data = open_data(source, schema=estimator.schema_)
+    shown = data.name if source.is_address else source.data
+    known, keeper = stewarded(data)
+    return _Scored(model, estimator, known, shown, keeper)
+
+
+def _granted(
+    scored: _Scored, proba: bool, purpose: str
+) -> AbstractContextManager[Callable[[], object]]:
+    """The leave to read the rows."""
+    from privet.cli.reading import reading
+
+    estimator, keeper = scored.estimator, scored.keeper
+    asked = {
+        "columns": [column.name for column in scored.data.schema.features],
+        "model": estimator.result_.model.name,
+        "model_file": hashlib.sha256(Path(scored.model).read_bytes()).hexdigest(),
+        "model_claim": estimator.guarantee_.headline(),
+        "probabilities": proba,
+    }
+    ledger, _, entry = estimator.result_.entry.rpartition("/")
+    if keeper is not None and ledger == keeper.ledger.identity and entry.isdecimal():
+        asked["model_entry"] = int(entry)  # by which a policy knows how old the model is
+    return reading("predict", scored.data.name if keeper else None, keeper, purpose=purpose,
+                   who="predictions are for whoever may see the rows, and are not released",
+                   parameters=asked)
+
+
+def _answers(scored: _Scored, proba: bool) -> Iterator[Answers]:
+    """Score the rows in one scan: a query without ORDER BY sends them in another order again."""
     from privet.data import Dataset
     from privet.data.source import Frame
 
-    estimator = _loaded(model, proba)
-    data = open_data(source, schema=estimator.schema_)
-    shown = data.name if source.is_address else source.data
+    estimator, data = scored.estimator, scored.data
     seen = False
     for columns in data.batches([column.name for column in data.schema.features]):
         rows = Dataset(Frame(columns), data.schema, data.name)
         try:
             found = {"prediction": estimator.predict(rows).tolist()}
         except (UndeclaredMissing, UnknownCategory) as error:
-            raise _with_schema_in(model, shown, error) from None
+            raise _with_schema_in(scored.model, scored.shown, error) from None
         if proba:
             chances = estimator.predict_proba(rows).T
             for name, chance in zip(estimator.classes_, chances, strict=True):
@@ -101,7 +157,7 @@ def _answers(model: str, source: Source, proba: bool) -> Iterator[Answers]:
         seen |= bool(found["prediction"])
         yield found
     if not seen:
-        raise DataError("the data hold no rows to predict for", value=shown,
+        raise DataError("the data hold no rows to predict for", value=scored.shown,
                         bound="at least one row",
                         remedy="a file with a line for each row below its header")
 

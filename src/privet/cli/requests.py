@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from privet.cli import compare, perturb, query, schema, train
+from privet.cli import compare, perturb, predict, query, schema, train
 from privet.cli.asking import Asking
 from privet.errors import InvalidInput, Refused
 
@@ -57,10 +57,6 @@ def _callback(real: click.Command) -> Any:
     def run(ctx: click.Context, /, reason: str, page_file: str | None, **options: Any) -> None:
         from privet.cli.files import writable
 
-        if options.get("private") is False:
-            raise InvalidInput("without --private a draft is not recorded, so nobody needs to "
-                               "approve it", bound="--private --epsilon NUMBER",
-                               remedy="--private --epsilon 0.5")
         if options.get("dry_run") or options.get("explain"):
             raise InvalidInput("a look at the errors beforehand spends nothing, so nobody needs "
                                "to approve it", bound="neither --dry-run nor --explain",
@@ -143,9 +139,27 @@ Example:
 command.add_command(_asking(schema.draft, "schema draft", """\
 Ask for the approvals that finding bounds for DATA needs; no bound is found, nothing is spent.
 
-The options are those of 'privet schema draft --private'.
+The options are those of 'privet schema draft', with or without --private.
 
 \b
 Example:
   privet request draft patients.csv --private --epsilon 0.5 --reason "bounds are not known"
+"""))
+command.add_command(_asking(schema.check, "schema check", """\
+Ask for the approvals that checking SCHEMA against the rows of DATA needs; none is read.
+
+The options are those of 'privet schema check'.
+
+\b
+Example:
+  privet request check patients.toml patients.csv --reason "new columns"
+"""))
+command.add_command(_asking(predict.command, "predict", """\
+Ask for the approvals that predicting with MODEL for the rows of DATA needs; none is read.
+
+The options are those of 'privet predict'.
+
+\b
+Example:
+  privet request predict model.safetensors patients.csv --purpose care --reason "recall list"
 """))

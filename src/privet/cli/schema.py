@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from privet.data.readers import Reader
 
 PURPOSE = "bounds of a schema"
+_FOR_THE_CURATOR = "what is shown of the rows is for the curator's eyes and is not released"
+_purpose = click.option(
+    "--purpose", default=PURPOSE, show_default=True, metavar="TEXT",
+    help="Why, for the ledger that keeps these data, if one does. Its policy may ask for it.",
+)
 
 
 @click.group("schema", short_help="Draft or check a schema.")
@@ -52,9 +57,7 @@ def command() -> None:
               help="What a column is, as publicly known, with --private: number, integer, "
               "boolean, identifier, ignore, or its categories with commas between them. May be "
               "given several times.")
-@click.option("--purpose", default=PURPOSE, show_default=True, metavar="TEXT",
-              help="Why, with --private, for the ledger that keeps these data, if one does. Its "
-              "policy may ask for it.")
+@_purpose
 @click.option("--keep-identifiers", is_flag=True,
               help="Keep columns that look like names, addresses or account numbers. They are "
               "left out of models otherwise.")
@@ -74,6 +77,9 @@ def draft(
     DATA is a CSV or Parquet file, demo:breast-cancer, or a database with --table or --query: a
     DuckDB file, or an address such as postgresql://HOST/NAME.
 
+    A registered data set is drafted from with --private. Without it, its policy must allow what
+    shows bounds and categories in the clear, and the ledger records it.
+
     \b
     Examples:
       privet schema draft patients.csv --target outcome > patients.toml
@@ -85,9 +91,8 @@ def draft(
     from privet.cli.files import writable, write_text
     from privet.cli.sources import Source
 
-    if not private and (given("epsilon") or given("delta") or given("purpose") or kinds):
-        raise InvalidInput("--epsilon, --delta, --purpose and --kind mean nothing without "
-                           "--private",
+    if not private and (given("epsilon") or given("delta") or kinds):
+        raise InvalidInput("--epsilon, --delta and --kind mean nothing without --private",
                            bound="--private --epsilon NUMBER", remedy="--private --epsilon 0.5")
     if private and epsilon is None:
         raise InvalidInput("--private spends a budget, and none is given",
@@ -98,7 +103,7 @@ def draft(
     file = None if out is None else writable(out, reads=(data, source.schema_file))
     found, guarantee = (
         _private(source, str(epsilon), delta, _kinds(kinds, keep_identifiers), purpose) if private
-        else (_plain(source, keep_identifiers), None)
+        else (_plain(source, keep_identifiers, purpose), None)
     )
     text = found.to_toml()
     if file is not None:
@@ -111,10 +116,19 @@ def draft(
     _advise(found, guarantee, file)
 
 
-def _plain(source: Source, keep: bool) -> Schema:
+def _plain(source: Source, keep: bool, purpose: str) -> Schema:
+    from privet.cli.reading import reading
     from privet.data.drafting import draft as draft_schema
+    from privet.estimators.stewardship import admission
 
-    return draft_schema(_opened(source), drop_identifiers=not keep, target=source.target)
+    opened = _opened(source)
+    name, steward = admission(opened, source.name or opened.describe)
+    asked = {"columns": list(opened.columns), "target": source.target, "command": "draft"}
+    with reading("schema", name, steward, purpose=purpose, who=_FOR_THE_CURATOR,
+                 parameters=asked) as done:
+        found = draft_schema(opened, drop_identifiers=not keep, target=source.target)
+        done()
+    return found
 
 
 def _opened(source: Source) -> Reader:
@@ -204,13 +218,19 @@ def _advise(schema: Schema, guarantee: DPGuarantee | None, file: Path | None) ->
 @click.argument("schema_file", metavar="SCHEMA")
 @click.argument("data")
 @table_options
+@_purpose
+@data_ledger_option
 @output_options
 def check(
-    schema_file: str, data: str, table: str | None, query: str | None, as_json: bool
+    schema_file: str, data: str, table: str | None, query: str | None, purpose: str,
+    as_json: bool,
 ) -> None:
     """Check that the rows of DATA fit SCHEMA, and say what private protections still need.
 
     Every row is read. Ends with exit code 2 at the first row that the schema does not allow.
+
+    Whether rows fit tells something about them: of a registered data set, its policy must allow
+    it as a use in the clear, and the ledger records it.
 
     \b
     Example:
@@ -221,7 +241,7 @@ def check(
 
     source = Source(data, schema_option=schema_file, table=table, query=query)
     rows = open_data(source)
-    count, missing = _fit(rows)
+    count, missing = _granted_fit(rows, purpose)
     columns = [_column(column) for column in rows.schema.columns.values()]
     hints = _hints(rows)
     if as_json:
@@ -241,6 +261,25 @@ def check(
             say(f"  {item}")
     else:
         say("Ready for private protections.")
+
+
+def _granted_fit(rows: Dataset, purpose: str) -> tuple[int, list[str]]:
+    """What `_fit` says, if whoever keeps the rows allows it."""
+    from privet.cli.reading import reading
+    from privet.data.declared import declared, withheld
+    from privet.estimators.stewardship import stewarded
+
+    known, steward = stewarded(rows)
+    schema = rows.schema
+    used = [column.name for column in schema.columns.values() if column.is_used]
+    asked = {"columns": used, "command": "check", "schema": declared(schema)}
+    if hidden := withheld(schema):
+        asked["withheld"] = list(hidden)
+    with reading("schema", known.name if steward else None, steward, purpose=purpose,
+                 who=_FOR_THE_CURATOR, parameters=asked) as done:
+        found = _fit(rows)
+        done()
+    return found
 
 
 def _fit(rows: Dataset) -> tuple[int, list[str]]:

@@ -180,7 +180,8 @@ def _reserved(
             purpose=purpose,
             parameters={
                 "statements": [plan.text for plan in planned.plans],
-                "columns": reads[table.name.lower()],
+                # The unit's column counts persons, as in training: it is not one of those used.
+                "columns": [name for name in reads[table.name.lower()] if name != table.unit],
                 "protection": f"private eps={planned.guarantee.epsilon:g}",
                 "arguments": {name: v for name, v in arguments.items() if v is not None},
                 "schema": declared(data.schema),

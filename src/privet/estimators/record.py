@@ -47,6 +47,8 @@ _FIELDS = frozenset(
         "versions",
     )
 )
+_RECORDED = "entry"
+"""The ledger's name for the entry of the training; not there where nothing was recorded."""
 _NOT_SAVED = ("insecure_seed", "_count", "_cloned")
 
 
@@ -58,7 +60,8 @@ def record_of(estimator: Estimator) -> dict[str, Any]:
     if not protection.exact_timing:
         cost = replace(cost, seconds=None, peak_memory=None)
     named = getattr(estimator, "feature_names_in_", None)
-    return {
+    recorded = {_RECORDED: result.entry} if result.entry else {}
+    return recorded | {
         "format": FORMAT,
         "kind": KIND,
         "class": type(estimator).__name__,
@@ -87,9 +90,10 @@ def read_record(record: dict[str, Any], tensors: dict[str, Array], module: Any) 
         DataError: fields are unknown or missing, or tensors do not fit the model.
         InvalidInput: a user's module is needed.
     """
-    if set(record) != _FIELDS:
+    if set(record) - {_RECORDED} != _FIELDS:
         raise DataError(
-            "the saved model has unknown or missing fields", value=sorted(set(record) ^ _FIELDS)
+            "the saved model has unknown or missing fields",
+            value=sorted((set(record) - {_RECORDED}) ^ _FIELDS),
         )
     cls = _classes_by_name()[one_of(tuple(_classes_by_name()), estimator=record["class"])]
     schema = None if record["schema"] is None else Schema.parse(fields.table(record, "schema"))
@@ -152,7 +156,8 @@ def _result(record: dict[str, Any], model: Model, tensors: dict[str, Array]) -> 
     if not all(isinstance(each, str) for each in fields.table(record, "versions").values()):
         fields.refuse("versions", None, "texts")
     notes, steps = fields.texts(record, "notes"), fields.count(record, "steps")
-    return Result(model, tensors, guarantee, cost, notes, steps)
+    entry = fields.text(record, _RECORDED) if _RECORDED in record else ""
+    return Result(model, tensors, guarantee, cost, notes, steps, entry)
 
 
 def _classes_by_name() -> dict[str, type[Estimator]]:

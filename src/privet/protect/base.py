@@ -225,6 +225,7 @@ class Result:
         cost: what was measured.
         notes: sentences a person should read ("fell back to ...").
         steps: optimiser steps taken; see `Outcome`.
+        entry: the ledger's name for the entry of this run; "" where nothing was recorded.
     """
 
     model: Model
@@ -233,6 +234,7 @@ class Result:
     cost: Cost
     notes: tuple[str, ...] = ()
     steps: int = 1
+    entry: str = ""
 
 
 @dataclass(frozen=True)
@@ -340,4 +342,5 @@ class Protection(ABC):
                 cost = cost.coarse()
             receipt = spend.commit(plan.guarantee, cost)
         guarantee = replace(plan.guarantee, recorded=receipt.recorded)
-        return Result(model, outcome.params, guarantee, cost, outcome.notes, outcome.steps)
+        return Result(model, outcome.params, guarantee, cost, outcome.notes, outcome.steps,
+                      receipt.entry)

@@ -110,7 +110,8 @@ def test_a_terminal_shows_the_first_rows_and_counts_all(
 
     new = of_ages(tmp_path / "new.csv", list(range(20, 50)))
     table = predict._Table()
-    for batch in predict._answers(model, Source(str(new)), True):
+    for batch in predict._answers(
+                predict._opened(model, predict._loaded(model, True), Source(str(new))), True):
         table.add(batch)
     table.show()
     out = capsys.readouterr().out
