@@ -18,6 +18,7 @@ PEERS = ROOT / ".venv-peers"
 
 BENCHMARKS: dict[str, str] = {
     "dp.accuracy": "bench.dp.accuracy",
+    "dp.calibrate": "bench.dp.calibrate",
     "dp.cnn": "bench.dp.speed:cnn",
     "dp.local": "bench.dp.local",
     "dp.logistic": "bench.dp.speed:logistic",

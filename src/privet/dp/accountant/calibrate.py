@@ -14,6 +14,7 @@ from privet.claims.events import Event, Gaussian, PoissonGaussian
 from privet.claims.guarantees import Relation
 from privet.dp.accountant.estimate import estimate_epsilon
 from privet.dp.accountant.spent import (
+    INTERVAL,
     Events,
     as_tuple,
     doubling,
@@ -125,24 +126,31 @@ def _noise_multiplier(
     def spent(noise: float) -> float:
         return epsilon_on_grid((*beside, release(noise, count, rate)), delta, relation)
 
-    def estimated(noise: float) -> float:
-        return _estimated((*beside, release(noise, count, rate)), delta, relation)
+    def estimated(noise: float, interval: float = INTERVAL) -> float:
+        return _estimated((*beside, release(noise, count, rate)), delta, relation, interval)
+
+    def roughly(noise: float) -> float:
+        return estimated(noise, 10 * INTERVAL)
 
     _check_room(beside, epsilon, delta, relation)
     mu = _exact_mu(epsilon, delta) / doubling(relation)
     guess = _typical_noise(mu, count, rate)
+    # A wider grid is fast; its answer is a little more noise than needed.
+    guess = _least(roughly, epsilon, guess, slack=epsilon / 1000, stride=0.1) or guess
     # A little below the budget, so that what the estimate lacks does not exceed it.
-    near = _least(estimated, epsilon - _DOUBT, guess, slack=SLACK / 2, stride=0.1)
+    near = _least(estimated, epsilon - _DOUBT, guess, slack=SLACK / 2, stride=0.001)
     found = near and _least(spent, epsilon, near, slack=SLACK, stride=1e-6)
     if not found:
         raise _too_small(epsilon, delta)
     return found
 
 
-def _estimated(events: tuple[Event, ...], delta: float, relation: Relation) -> float:
+def _estimated(
+    events: tuple[Event, ...], delta: float, relation: Relation, interval: float = INTERVAL
+) -> float:
     """An estimate of epsilon; infinite where the losses are more than an estimate is good for."""
     try:
-        return estimate_epsilon(events, delta, relation)
+        return estimate_epsilon(events, delta, relation, interval)
     except InvalidInput:
         return math.inf
 

@@ -31,7 +31,7 @@ _TAIL = 1e-15
 """Mass that dp-accounting cuts off each composition, and counts as an infinite loss."""
 _LOG_TAIL = -50.0
 """Log of the mass that it cuts off one release."""
-_ORDERS = 2.0 ** np.arange(-4, 9, 0.5)
+_ORDERS = 2.0 ** np.arange(-4, 9)
 """Orders of the Chernoff bounds, over the deviation of what is bounded."""
 _WIDER = 10
 """How much wider a grid may be that only tells how far losses reach."""
