@@ -105,14 +105,18 @@ def test_files_that_are_no_ledger(tmp_path):
     assert len(list(tmp_path.iterdir())) == 3
 
 
-@pytest.mark.parametrize("version", ["0", "2", "", "one"])
-def test_ledger_of_another_release_is_refused_unchanged(tmp_path, version):
+@pytest.mark.parametrize(("version", "remedy"), [
+    ("0", "privet ledger export --out entries.jsonl   # with the older release that wrote it"),
+    *((other, "pip install --upgrade privet") for other in ("2", "", "one")),
+])  # fmt: skip
+def test_ledger_of_another_release_is_refused_unchanged(tmp_path, version, remedy):
     path = tmp_path / "l.db"
     plain(path, 1)
     sql(path, "UPDATE meta SET value = ? WHERE name = 'schema'", version)
     before = path.read_bytes()
-    with pytest.raises(InvalidInput, match="another release"):
+    with pytest.raises(InvalidInput, match="another release") as caught:
         Ledger.open(path)
+    assert caught.value.remedy == remedy
     assert path.read_bytes() == before
 
 

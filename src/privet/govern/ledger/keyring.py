@@ -9,6 +9,11 @@ from privet.errors import InvalidInput
 from privet.govern.ledger.keys import SigningKey, sync_folder
 from privet.govern.ledger.succession import Keys
 
+_LOST = (
+    "privet key new --out new.key; privet key statement --new-key new.key --out statement.json   "
+    "# for two approvers to sign, unless a backup has the file"
+)
+
 
 class Keyring:
     """The key file and, during a change, its successor, which ends in `.new`."""
@@ -41,7 +46,7 @@ class Keyring:
             raise InvalidInput(
                 f"the ledger's key file {self._path} is not there, so nothing can be signed",
                 bound=f"the file of key {keys.current_id}",
-                remedy="restore it from a backup, or have two approvers replace the key",
+                remedy=_LOST,
             )
         found = SigningKey.load(self._path)
         if found.public != keys.current:
@@ -49,7 +54,7 @@ class Keyring:
                 f"the key file {self._path} holds another key than the ledger is signed with",
                 value=found.id,
                 bound=keys.current_id,
-                remedy="restore the right file, or have two approvers replace the key",
+                remedy=_LOST,
             )
         self._loaded = found
         return found

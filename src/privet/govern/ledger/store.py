@@ -24,6 +24,8 @@ from privet.errors import InvalidInput, PrivetError, Unavailable
 from privet.govern.ledger.places import Address
 from privet.govern.ledger.tables import META, METADATA, SCHEMA_VERSION
 
+_EXPORT = "privet ledger export --out entries.jsonl   # with the older release that wrote it"
+
 
 class Store:
     """One database. Safe for threads; a forked child opens connections of its own."""
@@ -162,12 +164,13 @@ def check_version(meta: dict[str, str], shown: str) -> None:
         InvalidInput: this release would misread it.
     """
     version = meta.get("schema")
+    older = str(version).isdecimal() and int(str(version)) < SCHEMA_VERSION
     if version != str(SCHEMA_VERSION) or "identity" not in meta:
         raise InvalidInput(
             f"the ledger {shown} was written by another release of privet",
             value=f"layout {version}",
             bound=f"layout {SCHEMA_VERSION}",
-            remedy="pip install --upgrade privet",
+            remedy=_EXPORT if older else "pip install --upgrade privet",
         )
 
 
