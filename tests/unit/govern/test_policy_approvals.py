@@ -275,10 +275,10 @@ def test_signatures_are_not_moved_to_another_job_ledger_verb_or_expiry(single, t
     policy = single.policy
 
     def decided(act, wanted=None, **changes):
-        from privet.govern.policy.facts import collect
+        from privet.govern.policy.facts import collect, data_sets
 
-        facts, _ = collect(single.ledger, wanted or wish(), requester="Cy Holm",
-                           terms=policy.terms("patients"))
+        facts, _ = collect(single.ledger, wanted or wish(), known=data_sets(single.ledger),
+                           requester="Cy Holm", terms=policy.terms("patients"))
         return evaluate(policy, wanted or wish(), requester="Cy Holm", approvals=[act],
                         facts=replace(facts, **changes), now=single.now)
 

@@ -126,7 +126,7 @@ def test_every_rule_is_refused_by_some_case():
     policies = {name: policy_of(**terms) for name, terms, *_ in REFUSED}
     seen = set()
     for name, _, asked, known, reason, _ in REFUSED:
-        from privet.govern.policy.rules import Case
+        from privet.govern.policy.case import Case
 
         policy = policies[name]
         case = Case(request=wish(**asked), terms=policy.terms("patients"), requester="Cy Holm",

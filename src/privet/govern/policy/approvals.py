@@ -11,13 +11,13 @@ from privet.errors import InvalidInput, Refused
 from privet.govern.ledger.keys import SigningKey
 from privet.govern.ledger.records import Entry
 from privet.govern.policy.acts import statement
+from privet.govern.policy.case import Case
 from privet.govern.policy.facts import asked, request_statement
 from privet.govern.policy.force import ADOPT
 from privet.govern.policy.job import record_of
 from privet.govern.policy.policy import Policy
 from privet.govern.policy.rules import (
     RULES,
-    Case,
     acts_on,
     approve_line,
     approved,

@@ -38,7 +38,9 @@ class Facts:
         adopted: digest of the policy that it has adopted, if any.
         registered: the data set is registered there, in the version that is asked for.
         version: that version; the newest where none is asked for.
-        version_time: when that version was recorded.
+        version_time: when this content was first recorded, or what it was made from, where that
+            was earlier: registering it again makes it no younger.
+        made_from: all data sets that it was made from.
         columns: its columns, where they were recorded.
         units: its privacy units, where they were recorded.
         spent: epsilon of all releases for this purpose so far, added up; 0 where the policy does
@@ -57,6 +59,7 @@ class Facts:
     registered: bool = False
     version: Any = None
     version_time: datetime | None = None
+    made_from: tuple[str, ...] = ()
     columns: tuple[str, ...] | None = None
     units: int | None = None
     spent: float = 0.0
@@ -134,6 +137,32 @@ def in_version(known: History, name: str | None, version: Any = None) -> DataSet
     return wanted[-1] if wanted else None
 
 
+def made_from(name: str | None, known: History) -> tuple[str, ...]:
+    """All data sets that a data set was made from, also those that another ledger knew."""
+    found: dict[str, None] = {}
+    edge = [name or ""]
+    while edge:
+        last = known[edge[0]][-1].payload if edge[0] in known else {}
+        more = [*(last.get("parents") or ()), *(last.get("ancestors") or ())]
+        edge = [*edge[1:], *(one for one in more if one not in found)]
+        found |= dict.fromkeys(more)
+    return tuple(one for one in found if one != name)
+
+
+def _first_seen(known: History, name: str | None, version: Any) -> datetime | None:
+    """When a content was first recorded under this name; of a derived set, no later than what
+    it was made from, which is the newest version of each parent at that time."""
+    first = next((one for one in known.get(name or "", []) if one.version == version), None)
+    if first is None or first.time is None:
+        return None
+    times = [first.time]
+    for parent in first.payload.get("parents") or ():
+        before = [one for one in known.get(parent, []) if one.time and one.time <= first.time]
+        made = _first_seen(known, parent, before[-1].version) if before else None
+        times += [made] if made else []
+    return min(times)
+
+
 def family(name: str, known: History) -> frozenset[str]:
     """The data set with all that it was derived from or that were derived from it, and so on."""
     links = [(child, parent) for child, states in known.items()
@@ -199,6 +228,7 @@ def collect(
     ledger: Ledger,
     request: Request,
     *,
+    known: History,
     requester: str,
     terms: Terms,
     version: Any = None,
@@ -207,11 +237,11 @@ def collect(
     """What the ledger knows that bears on a request, and the acts about this very job.
 
     Args:
+        known: the registered data sets.
         terms: what they do not ask for is not looked up.
         version: of the data set; None for the newest.
         spent: epsilon of the purpose, where the caller keeps the account already.
     """
-    known = data_sets(ledger)
     mine = in_version(known, request.data_set, version)
     version = mine.version if mine else version
     job = job_digest(request, version=version)
@@ -227,7 +257,8 @@ def collect(
         adopted=adopted_digest(ledger),
         registered=mine is not None,
         version=version,
-        version_time=mine.time if mine else None,
+        version_time=_first_seen(known, request.data_set, version) if mine else None,
+        made_from=made_from(request.data_set, known),
         columns=mine.columns if mine else None,
         units=mine.units if mine else None,
         spent=spent,

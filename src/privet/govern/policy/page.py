@@ -16,10 +16,10 @@ from privet.govern.ledger.records import Entry
 from privet.govern.policy import rules, schemas, words
 from privet.govern.policy.acts import expiry
 from privet.govern.policy.approvals import REQUESTED, case_of, may_approve
+from privet.govern.policy.case import Case, Rule
 from privet.govern.policy.facts import data_sets, in_version, spent_on
 from privet.govern.policy.force import ADOPT
 from privet.govern.policy.policy import Policy
-from privet.govern.policy.rules import Case, Rule
 from privet.govern.policy.terms import Terms
 
 if TYPE_CHECKING:
@@ -97,9 +97,9 @@ def _state(policy: Policy, case: Case, checks: list[dict[str, Any]]) -> dict[str
         return {"css": "bad", "text": f"The policy refuses it, whoever approves: "
                                       f"{failed['refusal']}."}  # fmt: skip
     needed, have = case.terms.approvals, len(rules.valid_grants(policy, case))
-    if have >= needed:
+    if rules.approved(policy, case) is None:
         return {"css": "good", "text": f"Approved by {have} of {needed}. It may run."}
-    left = needed - have
+    left = max(needed - have, 1)  # of a derived set, each of its origins asks for its own
     return {"css": "open", "text": f"{have} of {needed} approvals. It waits for {left} more "
                                    f"{'person' if left == 1 else 'people'}."}  # fmt: skip
 

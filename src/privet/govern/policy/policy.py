@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from privet.claims import Decision, Request
 from privet.errors import InvalidInput, Refused
 from privet.govern.policy.acts import Act, instant
-from privet.govern.policy.facts import Facts, collect
+from privet.govern.policy.case import Case, no
+from privet.govern.policy.facts import Facts, collect, data_sets, made_from
 from privet.govern.policy.force import ADOPT, adopted_digest, adopted_text, digest_of
 from privet.govern.policy.parse import heading, normal, parse
-from privet.govern.policy.rules import RULES, Case, no, valid_grants
-from privet.govern.policy.terms import Approver, Content, Terms
+from privet.govern.policy.rules import RULES, approving
+from privet.govern.policy.terms import Approver, Content, Terms, strictest
 
 if TYPE_CHECKING:
     from privet.govern.budget.totals import Totals
@@ -184,13 +185,28 @@ class Policy:
         spent: float | None = None,
     ) -> Case | Decision:
         """The request with all that bears on it; a refusal where the policy has no terms."""
-        terms = self.terms(request.data_set)
-        if terms is None:
-            return _no_terms(request)
-        facts, acts = collect(ledger, request, requester=requester, terms=terms, version=version,
-                              spent=spent)  # fmt: skip
+        known = data_sets(ledger)
+        each = self._each(request, made_from(request.data_set, known))
+        if isinstance(each, Decision):
+            return each
+        terms = strictest([terms for _, terms in each])
+        facts, acts = collect(ledger, request, known=known, requester=requester, terms=terms,
+                              version=version, spent=spent)  # fmt: skip
         return Case(request=request, terms=terms, requester=requester, acts=acts, facts=facts,
-                    now=now or _now(ledger))  # fmt: skip
+                    now=now or _now(ledger), each=each)  # fmt: skip
+
+    def _each(
+        self, request: Request, ancestors: Sequence[str]
+    ) -> tuple[tuple[str, Terms], ...] | Decision:
+        """The terms of the data set and of all that it was made from; a refusal where the policy
+        says nothing about one of them."""
+        found = []
+        for name in (request.data_set, *ancestors):
+            terms = self.terms(name)
+            if terms is None:
+                return _no_terms(name)
+            found.append((name or "", terms))
+        return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -210,7 +226,7 @@ class Standing:
         """The entries that approve this very job, for the record of the run."""
         if isinstance(self.case, Decision):
             return ()
-        return tuple(sorted(act.seq for act in valid_grants(self.policy, self.case).values()))
+        return approving(self.policy, self.case)
 
     def again(self, used: Totals, entries: Iterable[Entry]) -> Standing:
         """The request after others have reserved and released, and written nothing else that
@@ -247,11 +263,11 @@ def evaluate(
         facts: what the ledger knows.
         now: an aware time.
     """
-    terms = policy.terms(request.data_set)
-    if terms is None:
-        return _no_terms(request)
-    case = Case(request=request, terms=terms, requester=requester, acts=tuple(approvals),
-                facts=facts, now=now)  # fmt: skip
+    each = policy._each(request, facts.made_from)
+    if isinstance(each, Decision):
+        return each
+    case = Case(request=request, terms=strictest([terms for _, terms in each]), each=each,
+                requester=requester, acts=tuple(approvals), facts=facts, now=now)  # fmt: skip
     return judge(policy, case)
 
 
@@ -264,9 +280,9 @@ def judge(policy: Policy, case: Case) -> Decision:
     return Decision(granted=True, reason=f"allowed by policy {policy.digest[:16]}")
 
 
-def _no_terms(request: Request) -> Decision:
-    return no(f"the policy says nothing about the data set {request.data_set!r}",
-              f"{heading(request.data_set or 'NAME')}   # in policy.toml, by its owner"
+def _no_terms(name: str | None) -> Decision:
+    return no(f"the policy says nothing about the data set {name!r}",
+              f"{heading(name or 'NAME')}   # in policy.toml, by its owner"
               )  # fmt: skip
 
 

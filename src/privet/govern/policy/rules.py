@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import difflib
 import shlex
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from privet.claims import Decision, Request
+from privet.claims import Decision
 from privet.govern.budget.filters import epsilon_of
 from privet.govern.ledger.records import key_id
 from privet.govern.policy.acts import Act, expiry, standing
-from privet.govern.policy.facts import Facts
+from privet.govern.policy.case import Case, Rule, everywhere, no
 from privet.govern.policy.force import ADOPT
 from privet.govern.policy.job import (
     PRIVATELY,
     SHOWN_ONLY,
     delta_of,
-    job_digest,
     protections_of,
 )
-from privet.govern.policy.parse import heading, same_person, toml_key
-from privet.govern.policy.terms import WRITTEN, Approver, Terms
+from privet.govern.policy.parse import same_person, toml_key
+from privet.govern.policy.terms import WRITTEN, Approver
 from privet.govern.policy.values import stack
 
 if TYPE_CHECKING:
@@ -34,33 +32,6 @@ _COMMANDS = {"fit": "train DATA", "compare": "compare DATA", "schema": "draft DA
 """What `privet request` calls each action, and what it is about."""
 SLACK = 1 + 1e-9
 """Sums of floats may exceed a limit by their rounding."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """One request before the policy."""
-
-    request: Request
-    terms: Terms
-    requester: str
-    acts: tuple[Act, ...]
-    facts: Facts
-    now: datetime
-
-    @property
-    def job(self) -> str:
-        """Digest of the request, with the data set's version."""
-        return job_digest(self.request, version=self.facts.version)
-
-    @property
-    def place(self) -> str:
-        """The line of the file under which the data set's own terms stand."""
-        return heading(self.request.data_set or "NAME")
-
-
-def no(reason: str, remedy: str | None) -> Decision:
-    """A refusal."""
-    return Decision(granted=False, reason=reason, remedy=remedy)
 
 
 def pinned(policy: Policy, case: Case) -> Decision | None:
@@ -92,6 +63,7 @@ def registered(policy: Policy, case: Case) -> Decision | None:
               f"privet dataset register {name} FILE --budget EPSILON")  # fmt: skip
 
 
+@everywhere
 def allowed_action(policy: Policy, case: Case) -> Decision | None:
     """What is to be done is allowed."""
     action = case.request.action
@@ -102,6 +74,7 @@ def allowed_action(policy: Policy, case: Case) -> Decision | None:
               f"actions = {_toml(listed)}   # under {case.place}, by its owner")  # fmt: skip
 
 
+@everywhere
 def allowed_purpose(policy: Policy, case: Case) -> Decision | None:
     """The purpose is one of those that the policy names, word for word."""
     purpose, known = case.request.purpose, case.terms.purposes
@@ -113,6 +86,7 @@ def allowed_purpose(policy: Policy, case: Case) -> Decision | None:
     return no(f"{said} among the allowed ones: {_list(known)}", f"purpose={meant!r}")
 
 
+@everywhere
 def plain_allowed(policy: Policy, case: Case) -> Decision | None:
     """Runs without protection serve a purpose for which they are allowed.
 
@@ -131,6 +105,7 @@ def plain_allowed(policy: Policy, case: Case) -> Decision | None:
               PRIVATELY.get(case.request.action, f"protect={_call(meant)}"))  # fmt: skip
 
 
+@everywhere
 def allowed_protection(policy: Policy, case: Case) -> Decision | None:
     """The protections are, together, one of those allowed."""
     wanted = stack(protections_of(case.request.guarantee) - {"plain"})
@@ -143,6 +118,7 @@ def allowed_protection(policy: Policy, case: Case) -> Decision | None:
               f"protections = [{wanted!r}]   # under {case.place}, by its owner")  # fmt: skip
 
 
+@everywhere
 def allowed_columns(policy: Policy, case: Case) -> Decision | None:
     """Only allowed columns are used; a request that does not say which uses all of them."""
     allowed = case.terms.columns
@@ -160,6 +136,7 @@ def allowed_columns(policy: Policy, case: Case) -> Decision | None:
               f'kind = "ignore"   # under {tables} in the schema')  # fmt: skip
 
 
+@everywhere
 def release_size(policy: Policy, case: Case) -> Decision | None:
     """Epsilon and delta of the release are within their limits."""
     guarantee, terms = case.request.guarantee, case.terms
@@ -173,6 +150,7 @@ def release_size(policy: Policy, case: Case) -> Decision | None:
     return None
 
 
+@everywhere
 def purpose_size(policy: Policy, case: Case) -> Decision | None:
     """All releases for the purpose, this one included, stay within its epsilon."""
     purpose, spent = case.terms.purposes.get(case.request.purpose), case.facts.spent
@@ -186,6 +164,7 @@ def purpose_size(policy: Policy, case: Case) -> Decision | None:
               f"the purpose {case.request.purpose!r}", fits)  # fmt: skip
 
 
+@everywhere
 def cohort(policy: Policy, case: Case) -> Decision | None:
     """Enough privacy units are in the data."""
     least, units = case.terms.minimum_cohort, case.facts.units
@@ -197,6 +176,7 @@ def cohort(policy: Policy, case: Case) -> Decision | None:
               )  # fmt: skip
 
 
+@everywhere
 def data_retention(policy: Policy, case: Case) -> Decision | None:
     """The data version is not older than it may be kept."""
     days = case.terms.keep_data_days
@@ -207,6 +187,7 @@ def data_retention(policy: Policy, case: Case) -> Decision | None:
               )  # fmt: skip
 
 
+@everywhere
 def model_retention(policy: Policy, case: Case) -> Decision | None:
     """A model that predicts is not older than it may be kept."""
     days = case.terms.keep_models_days
@@ -221,6 +202,7 @@ def model_retention(policy: Policy, case: Case) -> Decision | None:
               "privet train DATA --out FILE   # another, and delete this one")  # fmt: skip
 
 
+@everywhere
 def reports_exist(policy: Policy, case: Case) -> Decision | None:
     """The reports that must exist first do."""
     missing = [name for name in case.terms.reports if name not in case.facts.reports]
@@ -234,6 +216,7 @@ def reports_exist(policy: Policy, case: Case) -> Decision | None:
     return no(f"{_list(missing)} must exist first", line)
 
 
+@everywhere
 def named_requester(policy: Policy, case: Case) -> Decision | None:
     """Where somebody must approve, it is known who asks."""
     if not case.terms.approvals or case.requester.strip():
@@ -241,6 +224,7 @@ def named_requester(policy: Policy, case: Case) -> Decision | None:
     return no("somebody else must approve, and it is not known who asks", 'requester="NAME"')
 
 
+@everywhere
 def shown(policy: Policy, case: Case) -> Decision | None:
     """Where somebody must approve, the request shows all that the run depends on."""
     hidden = case.request.parameters.get("withheld")
@@ -252,6 +236,7 @@ def shown(policy: Policy, case: Case) -> Decision | None:
               "of single rows")  # fmt: skip
 
 
+@everywhere
 def not_denied(policy: Policy, case: Case) -> Decision | None:
     """No approver's denial stands."""
     for name, act in acts_on(policy, case).items():
@@ -263,6 +248,7 @@ def not_denied(policy: Policy, case: Case) -> Decision | None:
     return None
 
 
+@everywhere
 def approved(policy: Policy, case: Case) -> Decision | None:
     """Enough people approved this very job, other than who asks."""
     needed = case.terms.approvals
@@ -281,7 +267,6 @@ def approved(policy: Policy, case: Case) -> Decision | None:
               )  # fmt: skip
 
 
-Rule = Callable[["Policy", Case], Decision | None]
 RULES: tuple[Rule, ...] = (
     pinned,
     adopted,
@@ -327,6 +312,12 @@ def valid_grants(policy: Policy, case: Case) -> dict[str, Act]:
         and case.now < (expiry(act, case.terms.approval_days) or case.now)
         and sum(run > act.follows for run in case.facts.runs) < case.terms.approval_runs
     }
+
+
+def approving(policy: Policy, case: Case) -> tuple[int, ...]:
+    """The entries of all approvals that count now, under whosever terms."""
+    cases = [replace(case, terms=terms, each=()) for _, terms in case.each] or [case]
+    return tuple(sorted({act.seq for one in cases for act in valid_grants(policy, one).values()}))
 
 
 def is_requester(case: Case, approver: Approver) -> bool:

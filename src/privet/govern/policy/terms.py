@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
+Number = TypeVar("Number", int, float)
 ACTIONS = ("fit", "query", "perturb", "compare", "schema", "predict")
 PROTECTIONS = ("private", "local", "federated", "shared", "encrypted")
 REPORTED = "report"
@@ -84,6 +86,51 @@ class Terms:
             name: list(value) if isinstance(value, tuple) else value
             for name, value in asdict(self).items()
         }
+
+
+def strictest(every: Sequence[Terms]) -> Terms:
+    """What all of these terms allow, for those who are told of it.
+
+    Its approvers are those of any of them, since each asks for approvals of its own: whether a
+    request is allowed is asked under each by itself.
+    """
+    first, most = every[0], max(every, key=lambda terms: terms.approvals)
+    limited = [terms.columns for terms in every if terms.columns is not None]
+    return Terms(
+        actions=_common([terms.actions for terms in every]),
+        purposes={
+            name: Purpose(
+                epsilon=_least(terms.purposes[name].epsilon for terms in every),
+                plain=all(terms.purposes[name].plain for terms in every),
+            )
+            for name in first.purposes if all(name in terms.purposes for terms in every)
+        },
+        protections=_common([terms.protections for terms in every]),
+        columns=_common(limited) if limited else None,
+        epsilon_per_release=_least(terms.epsilon_per_release for terms in every),
+        delta_per_release=_least(terms.delta_per_release for terms in every),
+        minimum_cohort=max(terms.minimum_cohort for terms in every),
+        keep_models_days=_least(terms.keep_models_days for terms in every),
+        keep_data_days=_least(terms.keep_data_days for terms in every),
+        approvals=most.approvals,
+        approvers=tuple(dict.fromkeys(n for t in every if t.approvals for n in t.approvers)),
+        approval_days=min(terms.approval_days for terms in every if _asks(terms, most)),
+        approval_runs=min(terms.approval_runs for terms in every if _asks(terms, most)),
+        reports=tuple(dict.fromkeys(name for terms in every for name in terms.reports)),
+    )
+
+
+def _asks(terms: Terms, most: Terms) -> bool:
+    """True if approvals are asked for under these terms, or under none."""
+    return bool(terms.approvals) or not most.approvals
+
+
+def _common(lists: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(word for word in lists[0] if all(word in words for words in lists))
+
+
+def _least(values: Iterable[Number | None]) -> Number | None:
+    return min((value for value in values if value is not None), default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
