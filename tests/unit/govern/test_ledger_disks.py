@@ -78,8 +78,8 @@ def test_a_full_disk_is_named(tmp_path):
     folder.mkdir()
     with mounted("-t", "tmpfs", "-o", "size=1m", "tmpfs", at=folder):
         plain(folder / "l.db", 3)
-        rest = open(folder / "rest", "wb", buffering=0)
-        with rest, pytest.raises(OSError, match="space"):
+        with (open(folder / "rest", "wb", buffering=0) as rest,
+              pytest.raises(OSError, match="space")):
             while rest.write(b"x" * 4096):
                 pass
         for use in (verify, lambda ledger: ledger.append("fit", {})):
