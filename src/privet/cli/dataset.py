@@ -355,8 +355,9 @@ def _caps(texts: tuple[str, ...], whole: Budget) -> dict[str, Budget]:
 
     found: dict[str, Budget] = {}
     for text in texts:
-        name, equals, epsilon = (part.strip() for part in text.partition("="))
-        line = f"--purpose {shlex.quote((name or 'research') + '=1')}"
+        # The name may hold the sign, a number does not.
+        name, equals, epsilon = (part.strip() for part in text.rpartition("="))
+        line = f"--purpose {shlex.quote((name or epsilon or 'research') + '=1')}"
         if not equals or not name:
             raise InvalidInput("--purpose names no cap", value=text, bound="NAME=EPSILON",
                                remedy=line)

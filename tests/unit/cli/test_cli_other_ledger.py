@@ -107,7 +107,6 @@ COMMANDS = (
     ("perturb", "DATA", "--epsilon", "0.5", "--out", "noisy.csv"),
     ("schema", "draft", "DATA", "--private", "--epsilon", "0.5", *DELTA, "--kind", "city=Bern,Genf",
      "--kind", "ill=no,yes", "--out", "draft.toml"),
-    ("schema", "check", "patients.toml", "DATA"),
     ("request", "train", "DATA", "--reason", "why"),
     ("request", "query", "DATA", "SELECT COUNT(*) FROM patients", "--epsilon", "1", "--reason",
      "why"),
@@ -199,3 +198,15 @@ def test_a_server_is_named_as_its_address_is_written() -> None:
     url = sa.make_url(_reachable("postgresql+psycopg://me:***@host/db?options=-csearch_path%3Da"))
     assert (url.password, url.query["connect_timeout"], url.query["options"]) == (
         None, "5", "-csearch_path=a")
+
+
+def test_names_steer_no_terminal_and_may_hold_the_sign(
+    privet: Any, patients: Path, tmp_path: Path
+) -> None:
+    name = "a\x1b]0;pwned\x07b"
+    done = privet("dataset", "register", name, patients, "--budget", "2", "--purpose", "a=b=1")
+    assert done.code == 0, done.err
+    shown = privet("budget", "show", name)
+    assert shown.code == 0 and "pwned" in shown.out
+    assert "\x1b" not in shown.out + shown.err and "\x07" not in shown.out
+    assert list(privet("budget", "show", name, "--json").json["purposes"]) == ["a=b"]
