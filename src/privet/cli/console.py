@@ -100,8 +100,9 @@ def _table(title: str, headings: Sequence[Heading], rows: Sequence[Sequence[str]
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(printable(title), style="bold") if title else None, title_justify="left",
-                  box=box.ROUNDED if _unicode() else box.ASCII, header_style="bold")
+    table = Table(title=Text(printable(title), style="bold") if title else None,
+                  title_justify="left", box=box.ROUNDED if _unicode() else box.ASCII,
+                  header_style="bold")
     for heading in headings:
         table.add_column(Text(printable(heading.name)), overflow="fold",
                          justify="right" if heading.right else "left")

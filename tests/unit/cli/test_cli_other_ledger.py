@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -167,9 +168,10 @@ def test_no_password_is_asked_of_or_written(
 ) -> None:
     heads = home / "state" / "heads.json"
     heads.parent.mkdir(parents=True)
-    head = {"size": 1, "root": "00" * 32}
-    heads.write_text('{"addresses": {"postgresql+psycopg://me:***@127.0.0.1:1/db": "%s"}, '
-                     '"ledgers": {"%s": %s}}' % ("a" * 32, "a" * 32, str(head).replace("'", '"')))
+    heads.write_text(json.dumps({
+        "addresses": {"postgresql+psycopg://me:***@127.0.0.1:1/db": "a" * 32},
+        "ledgers": {"a" * 32: {"size": 1, "root": "00" * 32}},
+    }))
     done = train(privet, patients)
     assert done.code == 0, done.err
     assert "postgresql+psycopg://me@127.0.0.1:1/db" in done.err.replace("\n", "")
