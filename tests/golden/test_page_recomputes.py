@@ -311,7 +311,7 @@ def test_a_wider_grid_bounds_from_above(run: Script) -> None:
     }
     return out;"""
     fine, wide, widest = run(body, {"events": plain(releases), "delta": delta})
-    assert _epsilon(releases, delta, "zero-out", 2e-5) - 1e-4 < fine < wide < widest
+    assert epsilon_on_grid(releases, delta, "zero-out", 2e-5) - 1e-4 < fine < wide < widest
 
 
 def test_sampled_claims_are_answered_alike(run: Script) -> None:

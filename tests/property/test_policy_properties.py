@@ -86,7 +86,8 @@ def act(key: SigningKey, verb: str, request: Request, seq: int, days: int) -> Ac
     head = bytes([seq]) * 32
     message = statement(LEDGER, head, verb, job, 4, expires, "")
     return Act(seq=seq, time=(NOW - timedelta(days=1)).isoformat(), verb=verb, job=job, of=4,
-               follows=seq - 1, head=head, signer=key.id, signature=key.sign(message), expires=expires)
+               follows=seq - 1, head=head, signer=key.id, signature=key.sign(message),
+               expires=expires)
 
 
 def granted(terms, request, facts, acts):

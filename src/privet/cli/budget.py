@@ -185,6 +185,7 @@ def audit(rebuild: bool, where: str | None, as_json: bool) -> None:
     """
     from privet.cli.console import print_json, say
     from privet.govern.budget import audit_totals, rebuild_totals
+    from privet.govern.ledger import verify
 
     ledger = existing_ledger(where)
     if rebuild:
@@ -193,8 +194,9 @@ def audit(rebuild: bool, where: str | None, as_json: bool) -> None:
     if as_json:
         print_json({"holds": not problems, "problems": problems})
     if problems:
+        sound = verify(ledger).ok
         raise Refused("what decisions use differs from the entries: " + "; ".join(problems),
-                      remedy=MEND)
+                      remedy=MEND if sound else "privet ledger verify   # entries were changed")
     if not as_json:
         say("The totals are those of the entries.")
 

@@ -34,7 +34,8 @@ WRITTEN = {
     "named": " --parent 1",
     # Numbers and digests, which need no quotes.
     **dict.fromkeys(("case.job", "job", "job[:12]", "entry", "epsilon", "held[0]['entry']",
-                     "ledger.head().key"), "1"),
+                     "ledger.head().key", "item.receipt.entry.seq"), "1"),
+    "owned": " --owner-key FILE",
     "asks": "train data.csv",
     "self.words": "data.csv",
     "target": " --target 1",

@@ -79,7 +79,7 @@ REFUSED = [
      'train DATA --reason "..."   # with the options of the run; then: privet approve '),
     ("approvals of no fit", {"approvals": "1"}, {"action": "predict"}, {}, "0 of 1 approvals",
      "privet request predict MODEL DATA --reason "),
-    ("approvals of a check", {"approvals": "1"},
+    ("approvals of a check", {"approvals": "1", "actions": '["schema"]'},
      {"action": "schema", "parameters": {"command": "check", "columns": []}}, {},
      "0 of 1 approvals", "privet request check SCHEMA DATA --reason "),
 ]  # fmt: skip

@@ -94,7 +94,7 @@ def build(text: str, tables: Mapping[str, Table], options: Options) -> Plan:
 def _built(trees: list[Any], tables: Mapping[str, Table], options: Options) -> Plan:
     if len(trees) != 1:
         raise InvalidInput("one statement is answered at a time", value=len(trees), bound="1",
-                           remedy="privet query DATA --file queries.sql   # splits one budget")
+                           remedy="privet query DATA --file queries.sql --epsilon 1.0")
     (select,) = trees
     if not isinstance(select, exp.Select):
         raise malformed(select, "only SELECT is answered", remedy="SELECT COUNT(*) FROM t")

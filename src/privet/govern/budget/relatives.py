@@ -250,12 +250,12 @@ def check_continues(
             raise Refused(
                 f"this source is not the registered {old.name!r}, by the hash key before",
                 bound=f"the data of {old.name!r}, or at least half of its units",
-                remedy=f"privet dataset version {old.name} FILE   # with its own data",
+                remedy=f"privet dataset version {shlex.quote(old.name)} FILE   # with its own data",
             )
         _require_attested(old, seen, attested)
     elif attested and len(matched) == len(stale):
         raise InvalidInput("hashes tell what this source is, so nobody needs to give their word",
-                           remedy=f"privet dataset version {old.name} FILE")
+                           remedy=f"privet dataset version {shlex.quote(old.name)} FILE")
     return stale if attested else matched
 
 

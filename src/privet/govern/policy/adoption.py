@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from privet.govern.ledger.ledger import Ledger
     from privet.govern.ledger.writing import Transaction
 
-ADOPT_ORGANISATION = "privet report adopt"
 
 
 class OrganisationAdoption(Following):
@@ -195,7 +194,8 @@ def adopt_organisation(ledger: Ledger, source: str, owner: SigningKey | None = N
 def organisation_command(ledger: Ledger, file: str) -> str:
     """The command that adopts an organisation file, with the key that it takes."""
     named = in_force(ledger).owner is not None
-    return f"{ADOPT_ORGANISATION} {shlex.quote(file)}" + (" --owner-key FILE" if named else "")
+    owned = " --owner-key FILE" if named else ""
+    return f"privet report adopt {shlex.quote(file)}{owned}"
 
 
 @dataclass(frozen=True)
