@@ -84,7 +84,7 @@ def test_results_on_neighbouring_data_claim_and_cost_alike(model):
     told = [replace(r, params=None, cost=None) for r in results]
     assert all(one == told[0] for one in told)
     assert {field.name for field in fields(Result)} == {
-        "model", "params", "guarantee", "cost", "notes", "steps",
+        "model", "params", "guarantee", "cost", "notes", "steps", "entry",
     }  # fmt: skip
     for result in results:
         assert result.cost == result.cost.coarse()
