@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -115,6 +116,9 @@ def cli() -> None:
     """
 
 
+_STOPPED = (128 + signal.SIGINT, 128 + signal.SIGTERM)
+
+
 def _terminated(*_: object) -> NoReturn:
     # An exception, so that half-written files are removed on the way out.
     raise SystemExit(128 + signal.SIGTERM)
@@ -126,4 +130,13 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an old terminal shows "?" for what it lacks
-    cli.main()
+    try:
+        cli.main()
+    except SystemExit as ended:
+        if ended.code not in _STOPPED:
+            raise
+        # Nothing is left to unwind, but compiled code may still be computing in its threads, and
+        # an interpreter that is torn down under them can crash.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(int(ended.code))
